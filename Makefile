@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Makefile - everything that can be made; 'make help' lists it
+#
+# All output goes to build/, kernels and downloads to $CACHET_CACHE (default
+# ~/.cache/cachet), so that the checkout stays as it was.
+
+VERSION	:= 0.1.0
+O	?= $(CURDIR)/build
+KDIR	?= /lib/modules/$(shell uname -r)/build
+PREFIX	?= /usr
+DESTDIR	?=
+VM	?= all
+T	?= *
+BENCH	?= *
+
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+
+all: module tools
+
+help:
+	@echo 'make              the module for the running kernel (or KDIR=...), and the tools'
+	@echo 'make install      module (by DKMS), tools, unit, man pages; DESTDIR, PREFIX'
+	@echo 'make uninstall    takes them away again'
+	@echo 'make demo         a VM, an NFS mount with the cache, read twice (as root)'
+	@echo 'make check        every test there is (as root); make check-quick: without VMs'
+	@echo "make vmtest       VM tests: T='glob' VM=stock|uml|all"
+	@echo "make bench        against cachefiles: BENCH='glob' VM=uml|stock"
+	@echo 'make clean        removes build/'
+
+# ---- the module ----
+#
+# Kernels before 6.13 can't build a module elsewhere than beside its source: the
+# source is mirrored to where it is built.
+
+mirror = mkdir -p $(1) && rsync -a --delete --exclude='*.o' --exclude='.*.cmd' \
+	--exclude='*.ko' --exclude='*.mod' --exclude='*.mod.c' --exclude=modules.order \
+	--exclude=Module.symvers Kbuild fs include $(1)/
+
+module:
+	@test -e $(KDIR)/Makefile || { \
+		echo "no kernel headers in $(KDIR): install linux-headers-$$(uname -r), or give KDIR=..." >&2; \
+		exit 1; }
+	@$(call mirror,$(O)/module)
+	$(MAKE) -C $(KDIR) M=$(O)/module modules
+
+# For the VMs: the same, with fault injection, for their kernels.
+module-stock:
+	@$(call mirror,$(O)/stock/src)
+	$(MAKE) -C "$$(scripts/kernel-stock)/kdir" M=$(O)/stock/src CONFIG_CACHET_INJECT=y \
+		CONFIG_DEBUG_INFO_BTF_MODULES= \
+		W=1 $(KBUILD_EXTRA) modules
+	@cp $(O)/stock/src/cachet.ko $(O)/stock/cachet.ko
+
+module-uml:
+	@$(call mirror,$(O)/uml/src)
+	$(MAKE) -C "$$(scripts/kernel-uml)" ARCH=um M=$(O)/uml/src CONFIG_CACHET_INJECT=y \
+		W=1 $(KBUILD_EXTRA) modules
+	@cp $(O)/uml/src/cachet.ko $(O)/uml/cachet.ko
+
+# ---- tools ----
+
+tools:
+	$(MAKE) -C tools O=$(O) VERSION=$(VERSION)
+
+# ---- tests ----
+
+-include tests/unit/unit.mk
+
+deps:
+	@scripts/deps build
+
+deps-test:
+	@scripts/deps all
+
+demo: deps-test
+	@$(MAKE) module-uml tools
+	@scripts/demo
+
+check: deps-test
+	@tests/check
+
+check-quick: deps-test
+	@tests/check quick
+
+vmtest: tools
+	@tests/vm/prepare $(VM)
+	@tests/vm/run --vm=$(VM) $(T)
+
+bench: tools
+	@tests/vm/prepare $(VM)
+	@tests/bench/run --vm=$(VM) '$(BENCH)'
+
+# ---- installing ----
+
+SRC_DIR	= $(DESTDIR)/usr/src/cachet-$(VERSION)
+
+install: tools
+	$(MAKE) -C tools O=$(O) VERSION=$(VERSION) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) install
+	@rm -rf $(SRC_DIR)
+	@$(call mirror,$(SRC_DIR))
+	@sed 's/@VERSION@/$(VERSION)/' dkms.conf >$(SRC_DIR)/dkms.conf
+	@cp Makefile COPYING $(SRC_DIR)/
+	@DESTDIR=$(DESTDIR) scripts/dkms-register $(VERSION)
+
+uninstall:
+	@DESTDIR=$(DESTDIR) scripts/dkms-register --remove $(VERSION)
+	@rm -rf $(SRC_DIR)
+	$(MAKE) -C tools O=$(O) VERSION=$(VERSION) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) uninstall
+
+clean:
+	rm -rf $(O)
+
+.PHONY: all help module module-stock module-uml tools deps deps-test demo check check-quick \
+	vmtest bench install uninstall clean

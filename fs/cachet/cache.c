@@ -1,0 +1,488 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cache.c - attaching and detaching a cache, and the one door for its errors
+ *
+ *   files checked -> super -> epochs begun -> segments -> sealer -> fscache
+ *
+ * Detaching goes the other way: fscache lets go of volumes and files, what was
+ * under way ends, the open segment gets its summary, the last commit says that
+ * the cache was left in order.
+ *
+ * control_lock admits one attach or detach at a time. What is found by its tag
+ * stays valid while referenced, but may be detached meanwhile.
+ */
+#include <linux/file.h>
+#include <linux/magic.h>
+#include <linux/module.h>
+#include "internal.h"
+#include "trace.h"
+
+DEFINE_MUTEX(cachet_control_lock);
+static LIST_HEAD(caches);
+static u32 next_id = 1;
+
+/* ---- references --------------------------------------------------------- */
+
+static void cache_free(struct kref *ref)
+{
+	struct cachet_cache *cache = container_of(ref, struct cachet_cache, ref);
+	unsigned int i;
+
+	cachet_log_free(cache);
+	if (cache->super_file)
+		fput(cache->super_file);
+	if (cache->index_file)
+		fput(cache->index_file);
+	if (cache->data_file)
+		fput(cache->data_file);
+	put_cred(cache->cred);
+	free_percpu(cache->counters);
+	for (i = 0; i < CACHET_SET_LOCKS; i++)
+		mutex_destroy(&cache->set_lock[i]);
+	kfree(cache);
+	module_put(THIS_MODULE);
+}
+
+/**
+ * cachet_cache_put - give a reference back
+ * @cache: of cachet_cache_find()
+ *
+ * Process context.
+ */
+void cachet_cache_put(struct cachet_cache *cache)
+{
+	kref_put(&cache->ref, cache_free);
+}
+
+/**
+ * cachet_cache_find - an attached cache by its name
+ * @tag: NUL-terminated
+ *
+ * Takes control_lock. Return: the cache, with a reference, or NULL.
+ */
+struct cachet_cache *cachet_cache_find(const char *tag)
+{
+	struct cachet_cache *cache, *ret = NULL;
+
+	mutex_lock(&cachet_control_lock);
+	list_for_each_entry(cache, &caches, link) {
+		if (!strcmp(cache->super.tag, tag)) {
+			kref_get(&cache->ref);
+			ret = cache;
+			break;
+		}
+	}
+	mutex_unlock(&cachet_control_lock);
+	return ret;
+}
+
+/* ---- the door ----------------------------------------------------------- */
+
+static const char *const site_words[] = {
+#define X(name, word) word,
+	CACHET_IO_SITES(X)
+#undef X
+};
+
+/**
+ * cachet_io_error - the cache's own files can't be relied on any more
+ * @cache: attached, or being so
+ * @site: what was tried
+ * @err: -errno
+ *
+ * Any context. The first time: logs, tells the daemon, and takes the cache out
+ * of service. From then on everything is a miss, until it is detached.
+ */
+void cachet_io_error(struct cachet_cache *cache, enum cachet_io_site site, int err)
+{
+	cachet_count(cache, io_errors);
+	trace_cachet_io_error(cache, site, err);
+	if (test_and_set_bit(CACHET_CACHE_OUT, &cache->flags))
+		return;
+	cache->error = err;
+	pr_err("%s: out of service: %s failed (%d). Mounts go on without it; mend the disk, then detach and attach it again\n",
+	       cache->super.tag, site_words[site], err);
+	cachet_event(cache, CACHET_EVENT_OUT, -err, 0);
+	if (cache->fscache)
+		fscache_io_error(cache->fscache);
+}
+
+/* ---- attach ------------------------------------------------------------- */
+
+#define PROBLEM(arg, ...) \
+	snprintf((arg)->problem, sizeof((arg)->problem), __VA_ARGS__)
+
+static struct file *get_one(struct cachet_attach *arg, int fd, const char *name)
+{
+	struct file *file = fget(fd);
+	const char *what = NULL;
+
+	if (!file) {
+		PROBLEM(arg, "%s: not an open file", name);
+		return ERR_PTR(-EBADF);
+	}
+	if (!S_ISREG(file_inode(file)->i_mode))
+		what = "not a regular file";
+	else if ((file->f_mode & (FMODE_READ | FMODE_WRITE)) != (FMODE_READ | FMODE_WRITE))
+		what = "not open for reading and writing";
+	else if (file->f_flags & O_APPEND)
+		what = "open for appending";
+	if (what) {
+		PROBLEM(arg, "%s: %s", name, what);
+		fput(file);
+		return ERR_PTR(-EINVAL);
+	}
+	return file;
+}
+
+static bool same_file(const struct file *a, const struct file *b)
+{
+	return file_inode(a) == file_inode(b);
+}
+
+/* Are these three files fit to be a cache, and nobody else's? */
+static int check_files(struct cachet_cache *cache, struct cachet_attach *arg)
+{
+	struct super_block *sb = file_inode(cache->data_file)->i_sb;
+	struct cachet_cache *other;
+
+	if (same_file(cache->super_file, cache->index_file) ||
+	    same_file(cache->super_file, cache->data_file) ||
+	    same_file(cache->index_file, cache->data_file)) {
+		PROBLEM(arg, "super, index and data are not three files");
+		return -EINVAL;
+	}
+	if (file_inode(cache->super_file)->i_sb != sb || file_inode(cache->index_file)->i_sb != sb) {
+		PROBLEM(arg, "super, index and data are not on one filesystem");
+		return -EXDEV;
+	}
+	if (sb->s_magic != XFS_SUPER_MAGIC && !(arg->flags & CACHET_ATTACH_ANY_FS)) {
+		PROBLEM(arg, "the cache is on %s, not on XFS", sb->s_type->name);
+		return -EMEDIUMTYPE;
+	}
+	list_for_each_entry(other, &caches, link) {
+		if (same_file(other->super_file, cache->super_file) ||
+		    same_file(other->index_file, cache->index_file) ||
+		    same_file(other->data_file, cache->data_file)) {
+			PROBLEM(arg, "these files are attached already, as %s", other->super.tag);
+			return -EBUSY;
+		}
+	}
+	return 0;
+}
+
+static int check_size(const struct file *file, u64 want, const char *name,
+		      struct cachet_attach *arg)
+{
+	u64 size = i_size_read(file_inode(file));
+
+	if (size == want)
+		return 0;
+	PROBLEM(arg, "%s: %llu bytes long, must be %llu", name, size, want);
+	return size < want ? -ENODATA : -EFBIG;
+}
+
+static int load_super(struct cachet_cache *cache, struct cachet_attach *arg)
+{
+	const char *why = NULL;
+	void *buf;
+	int ret;
+
+	ret = check_size(cache->super_file, CACHET_SUPER_FILE_BYTES, "super", arg);
+	if (ret)
+		return ret;
+	buf = kvmalloc(2 * PAGE_SIZE, GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	/* Past the page cache: what a crash left there is not what is on disk. */
+	ret = cachet_io_direct(cache, cache->super_file, buf, CACHET_SUPER_FILE_BYTES, 0, false,
+			       CACHET_IO_SUPER_READ);
+	if (ret) {
+		PROBLEM(arg, "super can't be read (%d)", ret);
+		goto out;
+	}
+	ret = cachet_super_choose(buf, buf + CACHET_SUPER_STRIDE, &cache->super, &why);
+	if (ret) {
+		PROBLEM(arg, "%s", why);
+		if (ret == -EBADMSG || ret == -EINVAL)
+			ret = -EUCLEAN;
+		goto out;
+	}
+	if (why)
+		pr_warn("%s: one copy of super is bad, the other one is used: %s\n",
+			cache->super.tag, why);
+	cache->geo = cache->super.geo;
+	cache->seed = cachet_crc_seed(cache->super.uuid);
+out:
+	kvfree(buf);
+	return ret;
+}
+
+static int check_id(struct cachet_cache *cache, struct file *file, const char magic[8], u64 pos,
+		    const char *name, struct cachet_attach *arg)
+{
+	struct cachet_file_id id;
+	int ret;
+
+	ret = cachet_io_read(cache, file, &id, sizeof(id), pos, CACHET_IO_INDEX_READ);
+	if (ret) {
+		PROBLEM(arg, "%s can't be read (%d)", name, ret);
+		return ret;
+	}
+	ret = cachet_file_id_check(&id, magic, cache->super.uuid, pos);
+	if (ret == -EMEDIUMTYPE)
+		PROBLEM(arg, "%s belongs to another cache", name);
+	else if (ret)
+		PROBLEM(arg, "%s is damaged, or no Cachet %s", name, name);
+	return ret ? -EBADMSG : 0;
+}
+
+static int load(struct cachet_cache *cache, struct cachet_attach *arg)
+{
+	int ret;
+
+	ret = load_super(cache, arg);
+	if (ret)
+		return ret;
+	ret = check_size(cache->index_file, cache->geo.index_bytes, "index", arg);
+	if (!ret)
+		ret = check_size(cache->data_file, cache->geo.data_bytes, "data", arg);
+	if (!ret)
+		ret = check_id(cache, cache->index_file, CACHET_INDEX_MAGIC, 0, "index", arg);
+	if (!ret)
+		ret = check_id(cache, cache->data_file, CACHET_DATA_MAGIC,
+			       cache->geo.data_bytes - CACHET_PAGE_BYTES, "data", arg);
+	return ret;
+}
+
+static struct cachet_cache *cache_alloc(void)
+{
+	struct cachet_cache *cache = kzalloc(sizeof(*cache), GFP_KERNEL);
+	unsigned int i;
+
+	if (!cache)
+		return NULL;
+	cache->counters = __alloc_percpu(sizeof(u64) * CACHET_NR_USED_COUNTERS, sizeof(u64));
+	if (!cache->counters) {
+		kfree(cache);
+		return NULL;
+	}
+	__module_get(THIS_MODULE);
+	kref_init(&cache->ref);
+	INIT_LIST_HEAD(&cache->link);
+	cache->cred = get_current_cred();
+	mutex_init(&cache->commit_lock);
+	init_rwsem(&cache->seal_sem);
+	init_rwsem(&cache->epoch_sem);
+	INIT_DELAYED_WORK(&cache->commit_work, cachet_commit_work);
+	spin_lock_init(&cache->log_lock);
+	mutex_init(&cache->roll_lock);
+	INIT_LIST_HEAD(&cache->free);
+	INIT_LIST_HEAD(&cache->freeing);
+	INIT_LIST_HEAD(&cache->closed);
+	init_waitqueue_head(&cache->idle_wait);
+	INIT_WORK(&cache->reclaim_work, cachet_reclaim_work);
+	for (i = 0; i < CACHET_SET_LOCKS; i++)
+		mutex_init(&cache->set_lock[i]);
+	mutex_init(&cache->volume_lock);
+	INIT_LIST_HEAD(&cache->volumes);
+	spin_lock_init(&cache->objects_lock);
+	hash_init(cache->objects);
+	INIT_LIST_HEAD(&cache->withdrawing);
+	cache->id = next_id++;
+	return cache;
+}
+
+static int open_files(struct cachet_cache *cache, struct cachet_attach *arg)
+{
+	struct file *file;
+
+	file = get_one(arg, arg->super_fd, "super");
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	cache->super_file = file;
+	file = get_one(arg, arg->index_fd, "index");
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	cache->index_file = file;
+	file = get_one(arg, arg->data_fd, "data");
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	cache->data_file = file;
+	return check_files(cache, arg);
+}
+
+/* Stop what works on a cache's behalf; nothing new is begun. */
+static void quiesce(struct cachet_cache *cache)
+{
+	set_bit(CACHET_CACHE_LEAVING, &cache->flags);
+	cachet_seal_exit(cache);
+	flush_workqueue(cachet_wq);
+	cachet_object_wait_all(cache);
+	cancel_work_sync(&cache->reclaim_work);
+	cachet_log_close(cache);
+	cancel_delayed_work_sync(&cache->commit_work);
+}
+
+/**
+ * cachet_cache_attach - CACHET_IOC_ATTACH
+ * @arg: in and out
+ *
+ * Takes control_lock. Return: 0; -errno: @arg->problem says why, and nothing has
+ * changed.
+ */
+int cachet_cache_attach(struct cachet_attach *arg)
+{
+	struct fscache_cache *fscache;
+	struct cachet_cache *cache;
+	u64 began = ktime_get_ns();
+	int ret;
+
+	mutex_lock(&cachet_control_lock);
+	ret = -ENOMEM;
+	cache = cache_alloc();
+	if (!cache)
+		goto out;
+	cache->commit_ms = arg->commit_ms ?: CACHET_COMMIT_MS;
+	cache->verify_all = arg->flags & CACHET_ATTACH_VERIFY;
+	ret = open_files(cache, arg);
+	if (ret)
+		goto err_put;
+	ret = load(cache, arg);
+	if (ret)
+		goto err_put;
+
+	fscache = fscache_acquire_cache(cache->super.tag);
+	if (IS_ERR(fscache)) {
+		ret = PTR_ERR(fscache);
+		PROBLEM(arg, "the tag %s is in use by another cache", cache->super.tag);
+		goto err_put;
+	}
+	ret = cachet_commit_begin(cache);
+	if (ret) {
+		PROBLEM(arg, "super can't be written (%d)", ret);
+		goto err_relinquish;
+	}
+	ret = cachet_log_load(cache);
+	if (ret) {
+		PROBLEM(arg, "the segment table can't be read (%d)", ret);
+		goto err_quiesce;
+	}
+	ret = cachet_seal_init(cache);
+	if (ret)
+		goto err_quiesce;
+	/* A new cache: its segments may be used once the table says so. */
+	if (!cache->nr_free && cache->nr_freeing) {
+		ret = cachet_commit(cache, false);
+		if (ret) {
+			PROBLEM(arg, "the first commit failed (%d)", ret);
+			goto err_quiesce;
+		}
+	}
+	ret = cachet_stats_add(cache);
+	if (ret)
+		goto err_quiesce;
+	cache->fscache = fscache;
+	ret = fscache_add_cache(fscache, &cachet_fscache_ops, cache);
+	if (ret)
+		goto err_stats;
+	list_add_tail(&cache->link, &caches);
+	memcpy(arg->tag, cache->super.tag, sizeof(arg->tag));
+	arg->took_ns = ktime_get_ns() - began;
+	if (cache->nr_free < cachet_reclaim_target(cache))
+		queue_work(cachet_wq, &cache->reclaim_work);
+	pr_info("%s: attached in %llu us%s\n", cache->super.tag, arg->took_ns / 1000,
+		cache->crashed ? ", after a crash" : "");
+	cachet_event(cache, CACHET_EVENT_ATTACHED, 0, 0);
+	mutex_unlock(&cachet_control_lock);
+	return 0;
+
+err_stats:
+	cache->fscache = NULL;
+	cachet_stats_del(cache);
+err_quiesce:
+	quiesce(cache);
+	/* Say what was so before: detached in order, if it was. */
+	if (!cachet_cache_out(cache) && !cache->crashed)
+		cachet_commit(cache, true);
+err_relinquish:
+	fscache_relinquish_cache(fscache);
+err_put:
+	cachet_cache_put(cache);
+out:
+	mutex_unlock(&cachet_control_lock);
+	if (!arg->problem[0])
+		PROBLEM(arg, "no memory, or no thread (%d)", ret);
+	pr_err("not attached: %s\n", arg->problem);
+	return ret;
+}
+
+/* ---- detach ------------------------------------------------------------- */
+
+static void withdraw_objects(struct cachet_cache *cache)
+{
+	struct cachet_obj *obj;
+	unsigned int n = 0;
+
+	spin_lock(&cache->objects_lock);
+	while (!list_empty(&cache->withdrawing)) {
+		obj = list_first_entry(&cache->withdrawing, struct cachet_obj, link);
+		list_del_init(&obj->link);
+		/* The object has its cookie until withdrawal, which this begins. */
+		fscache_withdraw_cookie(obj->cookie);
+		if (!(++n & 63)) {
+			spin_unlock(&cache->objects_lock);
+			cond_resched();
+			spin_lock(&cache->objects_lock);
+		}
+	}
+	spin_unlock(&cache->objects_lock);
+}
+
+static int detach(struct cachet_cache *cache)
+{
+	struct fscache_cache *fscache = cache->fscache;
+	int ret;
+
+	list_del(&cache->link);
+	set_bit(CACHET_CACHE_LEAVING, &cache->flags);
+	fscache_withdraw_cache(fscache);
+	cachet_volume_withdraw_all(cache);
+	withdraw_objects(cache);
+	fscache_wait_for_objects(fscache);
+	cachet_volume_free_all(cache);
+	quiesce(cache);
+	ret = cachet_commit(cache, true);
+	/* Whoever still holds a reference must not write any more. */
+	set_bit(CACHET_CACHE_OUT, &cache->flags);
+	fscache_relinquish_cache(fscache);
+	cachet_stats_del(cache);
+	cachet_event(cache, CACHET_EVENT_DETACHED, 0, 0);
+	pr_info("%s: detached%s\n", cache->super.tag,
+		ret ? ", not in order: the next attach treats it as crashed" : "");
+	cachet_cache_put(cache);
+	return ret;
+}
+
+/**
+ * cachet_cache_detach - CACHET_IOC_DETACH
+ * @tag: its name
+ *
+ * Takes control_lock; waits for I/O under way. Return: 0; -ENOENT: no such cache;
+ * -EIO: detached, but the last commit failed: it counts as crashed.
+ */
+int cachet_cache_detach(const char *tag)
+{
+	struct cachet_cache *cache;
+	int ret = -ENOENT;
+
+	mutex_lock(&cachet_control_lock);
+	list_for_each_entry(cache, &caches, link) {
+		if (!strcmp(cache->super.tag, tag)) {
+			ret = detach(cache);
+			break;
+		}
+	}
+	mutex_unlock(&cachet_control_lock);
+	return ret;
+}

@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * netfs.c - the one file that speaks netfs
+ *
+ * A thin layer: netfs's requests become "what is present", "read this range" and
+ * "keep this range" of the core, and the core's answers become netfs's. All that
+ * netfs changes from kernel to kernel ends here.
+ *
+ * An operation on a cookie (cres) counts itself in with cachet_object_begin();
+ * what it got is kept in cres->cache_priv2. While it runs, fscache holds the
+ * cookie's object.
+ *
+ * A read that fails must be told so that netfs asks the server: since 7.x by an
+ * error; in 6.12 by nothing transferred (an error would reach the user).
+ */
+#include <linux/file.h>
+#include <linux/netfs.h>
+#include "../internal.h"
+#include "../trace.h"
+
+static struct cachet_obj *cres_obj(const struct netfs_cache_resources *cres)
+{
+	const struct fscache_cookie *cookie = cres->cache_priv;
+
+	return cookie->cache_priv;
+}
+
+/* Where an operation is at its object; cachet_object_begin()'s answer, made non-NULL. */
+static void *seq_to_priv(unsigned int seq)
+{
+	return (void *)((unsigned long)seq << 1 | 1);
+}
+
+static unsigned int priv_to_seq(const void *priv)
+{
+	return (unsigned long)priv >> 1;
+}
+
+/* ---- being told --------------------------------------------------------- */
+
+#ifdef CACHET_HAVE_NETFS_TERM_PLAIN
+#define TERM(fn, priv, ret, async)	(fn)(priv, ret)
+#else
+#define TERM(fn, priv, ret, async)	(fn)(priv, ret, async)
+#endif
+
+static void read_done(const struct cachet_done *done, ssize_t ret)
+{
+	netfs_io_terminated_t term = (netfs_io_terminated_t)done->term;
+
+#ifndef CACHET_HAVE_CACHE_READ_RETRY
+	if (ret < 0)
+		ret = 0;
+#endif
+	if (term)
+		TERM(term, done->priv, ret, done->async);
+}
+
+static void write_done(const struct cachet_done *done, ssize_t ret)
+{
+	netfs_io_terminated_t term = (netfs_io_terminated_t)done->term;
+
+	if (term)
+		TERM(term, done->priv, ret, done->async);
+}
+
+/* ---- reading ------------------------------------------------------------ */
+
+static int netfs_read(struct netfs_cache_resources *cres, loff_t start, struct iov_iter *iter,
+		      enum netfs_read_from_hole hole, netfs_io_terminated_t term, void *priv)
+{
+	struct cachet_done done = {
+		.fn	= read_done,
+		.priv	= priv,
+		.term	= (void (*)(void))term,
+	};
+
+	/* Presence is exact: there are no holes to be zeroed or to fail at. */
+	if (!fscache_wait_for_operation(cres, FSCACHE_WANT_READ) ||
+	    !IS_ALIGNED(start, CACHET_PAGE_BYTES)) {
+		read_done(&done, -ENOBUFS);
+		return -ENOBUFS;
+	}
+	cachet_read(cres_obj(cres), start >> CACHET_PAGE_SHIFT, iter, &done);
+	return -EIOCBQUEUED;
+}
+
+static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subreq,
+					       unsigned long long i_size)
+{
+	struct netfs_cache_resources *cres = &subreq->rreq->cache_resources;
+	u64 page = subreq->start >> CACHET_PAGE_SHIFT, nr, run;
+	enum cachet_read_why why;
+	struct cachet_obj *obj;
+
+	if (subreq->start >= i_size)
+		return NETFS_FILL_WITH_ZEROES;
+	if (!fscache_wait_for_operation(cres, FSCACHE_WANT_READ))
+		return NETFS_DOWNLOAD_FROM_SERVER;
+	obj = cres_obj(cres);
+	/* Whole pages up to the one that holds the end of the file. */
+	if (!IS_ALIGNED(subreq->start, CACHET_PAGE_BYTES))
+		return NETFS_DOWNLOAD_FROM_SERVER;
+	nr = DIV_ROUND_UP_ULL(min_t(u64, subreq->len, i_size - subreq->start), CACHET_PAGE_BYTES);
+	if (READ_ONCE(obj->size) > i_size) {
+		/* Cut by somebody who did not say so: what lies behind must not come back. */
+		mutex_lock(&obj->lock);
+		if (obj->size > i_size)
+			cachet_object_resize(obj, i_size);
+		mutex_unlock(&obj->lock);
+	}
+	if (cachet_read_present(obj, page, nr, &run) && subreq->len >= run << CACHET_PAGE_SHIFT) {
+		subreq->len = run << CACHET_PAGE_SHIFT;
+		cachet_count(obj->cache, read_hits);
+		trace_cachet_read(obj, page, run, CACHET_READ_PRESENT);
+		return NETFS_READ_FROM_CACHE;
+	}
+	why = cachet_cache_out(obj->cache) ? CACHET_READ_OUT : CACHET_READ_ABSENT;
+	if (run < nr)
+		subreq->len = run << CACHET_PAGE_SHIFT;
+	if (why == CACHET_READ_ABSENT)
+		__set_bit(NETFS_SREQ_COPY_TO_CACHE, &subreq->flags);
+	cachet_count(obj->cache, read_misses);
+	cachet_count_add(obj->cache, bytes_missed, subreq->len);
+	trace_cachet_read(obj, page, run, why);
+	return NETFS_DOWNLOAD_FROM_SERVER;
+}
+
+/* Whole blocks, but only for who reads a good part of one anyway. */
+static void netfs_expand_readahead(struct netfs_cache_resources *cres,
+				   unsigned long long *start, unsigned long long *len,
+				   unsigned long long i_size)
+{
+	struct cachet_obj *obj = cres_obj(cres);
+	unsigned long long block = 1ull << obj->block_shift, end;
+
+	/* A random read of a few pages stays one: it must not fetch 64 times as much. */
+	if (*len < block / 2)
+		return;
+	end = min(round_up(*start + *len, block), round_up(i_size, CACHET_PAGE_BYTES));
+	end = max(end, *start + *len);
+	*start = round_down(*start, block);
+	*len = end - *start;
+}
+
+static int netfs_query_occupancy(struct netfs_cache_resources *cres, loff_t start, size_t len,
+				 size_t granularity, loff_t *data_start, size_t *data_len)
+{
+	u64 page = DIV_ROUND_UP_ULL(start, CACHET_PAGE_BYTES), run;
+	u64 end = (start + len) >> CACHET_PAGE_SHIFT;
+	struct cachet_obj *obj;
+
+	*data_start = -1;
+	*data_len = 0;
+	if (!fscache_wait_for_operation(cres, FSCACHE_WANT_READ))
+		return -ENOBUFS;
+	obj = cres_obj(cres);
+	for (; page < end; page += run) {
+		loff_t from, to;
+
+		if (!cachet_read_present(obj, page, end - page, &run))
+			continue;
+		from = page << CACHET_PAGE_SHIFT;
+		to = (page + run) << CACHET_PAGE_SHIFT;
+		if (granularity) {
+			from = DIV_ROUND_UP_ULL(from, granularity) * granularity;
+			to = div64_u64(to, granularity) * granularity;
+		}
+		if (from >= to)
+			continue;
+		*data_start = from;
+		*data_len = to - from;
+		return 0;
+	}
+	return -ENODATA;
+}
+
+/* ---- writing ------------------------------------------------------------ */
+
+/* Bytes [start, start + count of iter) of a file of i_size bytes, page-aligned. */
+static void keep(struct netfs_cache_resources *cres, loff_t start, struct iov_iter *iter,
+		 loff_t i_size, bool skip_present, const struct cachet_done *done)
+{
+	cachet_fill(cres_obj(cres), start >> CACHET_PAGE_SHIFT,
+		    iov_iter_count(iter) >> CACHET_PAGE_SHIFT, iter, i_size, skip_present, done);
+}
+
+static int netfs_prepare_write(struct netfs_cache_resources *cres, loff_t *start, size_t *len,
+			       size_t upper_len, loff_t i_size, bool no_space_allocated_yet)
+{
+	loff_t from = round_down(*start, CACHET_PAGE_BYTES);
+
+	if (!fscache_wait_for_operation(cres, FSCACHE_WANT_WRITE))
+		return -ENOBUFS;
+	/* Whole pages, or nothing. */
+	if (from != *start || *len > upper_len)
+		return -ENOBUFS;
+	*len = round_up(*len, CACHET_PAGE_BYTES);
+	return 0;
+}
+
+static int netfs_write(struct netfs_cache_resources *cres, loff_t start, struct iov_iter *iter,
+		       netfs_io_terminated_t term, void *priv)
+{
+	struct cachet_done done = {
+		.fn	= write_done,
+		.priv	= priv,
+		.term	= (void (*)(void))term,
+	};
+	struct cachet_obj *obj;
+
+	if (!fscache_wait_for_operation(cres, FSCACHE_WANT_WRITE) ||
+	    !IS_ALIGNED(start, CACHET_PAGE_BYTES) ||
+	    !IS_ALIGNED(iov_iter_count(iter), CACHET_PAGE_BYTES) || !iov_iter_count(iter)) {
+		write_done(&done, -ENOBUFS);
+		return -ENOBUFS;
+	}
+	obj = cres_obj(cres);
+	keep(cres, start, iter, max_t(loff_t, READ_ONCE(obj->size), start + 1), false, &done);
+	return 0;
+}
+
+static void netfs_prepare_write_subreq(struct netfs_io_subrequest *subreq)
+{
+	struct netfs_io_request *wreq = subreq->rreq;
+	struct netfs_io_stream *stream = &wreq->io_streams[subreq->stream_nr];
+	struct netfs_cache_resources *cres = &wreq->cache_resources;
+	u64 block;
+
+	stream->sreq_max_segs = INT_MAX;	/* The length is bound enough */
+	stream->sreq_max_len = 1u << CACHET_MAX_BLOCK_SHIFT;
+	if (!fscache_wait_for_operation(cres, FSCACHE_WANT_WRITE)) {
+		netfs_prepare_write_failed(subreq);
+		return;
+	}
+	/* One block at a time, so that it can be sealed while its pages are at hand. */
+	block = 1ull << READ_ONCE(cres_obj(cres)->block_shift);
+	stream->sreq_max_len = block - (subreq->start & (block - 1));
+}
+
+static void subreq_done(const struct cachet_done *done, ssize_t ret)
+{
+	TERM(netfs_write_subrequest_terminated, done->priv, ret, done->async);
+}
+
+static void subreq_end(struct netfs_io_subrequest *subreq, ssize_t ret)
+{
+	TERM(netfs_write_subrequest_terminated, subreq, ret, false);
+}
+
+static void netfs_issue_write(struct netfs_io_subrequest *subreq)
+{
+	struct netfs_io_request *wreq = subreq->rreq;
+	struct netfs_io_stream *stream = &wreq->io_streams[subreq->stream_nr];
+	struct netfs_cache_resources *cres = &wreq->cache_resources;
+	struct cachet_done done = { .fn = subreq_done, .priv = subreq };
+	size_t len = subreq->len, skip, tail;
+	loff_t start = subreq->start;
+
+	if (!fscache_wait_for_operation(cres, FSCACHE_WANT_WRITE)) {
+		subreq_end(subreq, -ENOBUFS);
+		return;
+	}
+	/* A partial first page is not kept; nor may what was there of it be. */
+	skip = -start & (CACHET_PAGE_BYTES - 1);
+	if (skip) {
+		cachet_fill_forget(cres_obj(cres), start, min(skip, len));
+		if (skip >= len) {
+			subreq_end(subreq, len);
+			return;
+		}
+		subreq->transferred += skip;
+		start += skip;
+		len -= skip;
+		iov_iter_advance(&subreq->io_iter, skip);
+	}
+	/* The page that holds the end of the file is zero behind it. */
+	tail = len & (CACHET_PAGE_BYTES - 1);
+	if (tail) {
+		size_t need = CACHET_PAGE_BYTES - tail;
+
+		if (start + len == wreq->i_size && stream->submit_extendable_to >= need) {
+			len += need;
+			subreq->len += need;
+			subreq->io_iter.count += need;
+		} else {
+			cachet_fill_forget(cres_obj(cres), start + len - tail, tail);
+			len -= tail;
+			if (!len) {
+				subreq_end(subreq, tail);
+				return;
+			}
+			iov_iter_truncate(&subreq->io_iter, len);
+		}
+	}
+	/* Only what comes from the server is the same as what is here. */
+	keep(cres, start, &subreq->io_iter, wreq->i_size,
+	     wreq->origin == NETFS_PGPRIV2_COPY_TO_CACHE, &done);
+}
+
+/* ---- operations --------------------------------------------------------- */
+
+static void netfs_end_operation(struct netfs_cache_resources *cres)
+{
+	struct fscache_cookie *cookie = cres->cache_priv;
+
+	if (cres->cache_priv2)
+		cachet_object_end(cookie->cache_priv, priv_to_seq(cres->cache_priv2));
+	fscache_end_cookie_access(cookie, fscache_access_io_end);
+}
+
+static const struct netfs_cache_ops netfs_ops = {
+	.end_operation		= netfs_end_operation,
+	.read			= netfs_read,
+	.write			= netfs_write,
+	.issue_write		= netfs_issue_write,
+	.expand_readahead	= netfs_expand_readahead,
+	.prepare_read		= netfs_prepare_read,
+	.prepare_write_subreq	= netfs_prepare_write_subreq,
+	.prepare_write		= netfs_prepare_write,
+	.query_occupancy	= netfs_query_occupancy,
+};
+
+static bool begin_operation(struct netfs_cache_resources *cres, enum fscache_want_state want)
+{
+	struct cachet_obj *obj = cres_obj(cres);
+
+	if (!obj)
+		return false;
+	if (!cres->cache_priv2) {
+		cres->ops = &netfs_ops;
+		cres->cache_priv2 = seq_to_priv(cachet_object_begin(obj));
+	}
+	return true;
+}
+
+static void resize_cookie(struct netfs_cache_resources *cres, loff_t new_size)
+{
+	struct cachet_obj *obj = cres_obj(cres);
+	struct fscache_cookie *cookie = cres->cache_priv;
+
+	mutex_lock(&obj->lock);
+	cachet_object_resize(obj, new_size);
+	mutex_unlock(&obj->lock);
+	cookie->object_size = new_size;
+}
+
+const struct fscache_cache_ops cachet_fscache_ops = {
+	.name			= "cachet",
+	.acquire_volume		= cachet_volume_acquire,
+	.free_volume		= cachet_volume_free,
+	.lookup_cookie		= cachet_object_lookup,
+	.withdraw_cookie	= cachet_object_withdraw,
+	.invalidate_cookie	= cachet_object_invalidate,
+	.begin_operation	= begin_operation,
+	.resize_cookie		= resize_cookie,
+	.prepare_to_write	= cachet_object_prepare_to_write,
+};
+
+/* ---- files by descriptor ------------------------------------------------ */
+
+/* Filesystems whose inodes begin with netfs's, as this kernel was built. */
+static const char *const netfs_types[] = {
+#if IS_ENABLED(CONFIG_NFS_FSCACHE)
+	"nfs", "nfs4",
+#endif
+#if IS_ENABLED(CONFIG_CIFS)
+	"cifs", "smb3",
+#endif
+#if IS_ENABLED(CONFIG_9P_FS)
+	"9p",
+#endif
+#if IS_ENABLED(CONFIG_AFS_FS)
+	"afs",
+#endif
+#if IS_ENABLED(CONFIG_CEPH_FS)
+	"ceph",
+#endif
+	NULL,
+};
+
+/**
+ * cachet_netfs_begin - begin an operation on the file behind a descriptor
+ * @file: any file
+ * @cres: zeroed; to be given to cachet_netfs_end() on success
+ * @ret_obj: its object
+ *
+ * May wait for a lookup. Return: 0; -ENXIO: no regular file of a network
+ * filesystem with a cache; -ENODATA: not cached, or by another backend.
+ */
+int cachet_netfs_begin(struct file *file, struct netfs_cache_resources *cres,
+		       struct cachet_obj **ret_obj)
+{
+	struct inode *inode = file_inode(file);
+	struct fscache_cookie *cookie;
+	const char *const *type;
+
+	for (type = netfs_types; *type; type++)
+		if (!strcmp(inode->i_sb->s_type->name, *type))
+			break;
+	if (!*type || !S_ISREG(inode->i_mode))
+		return -ENXIO;
+	cookie = netfs_i_cookie(netfs_inode(inode));
+	if (!fscache_cookie_valid(cookie))
+		return -ENODATA;
+	if (fscache_begin_read_operation(cres, cookie))
+		return -ENODATA;
+	if (cres->ops != &netfs_ops || !fscache_wait_for_operation(cres, FSCACHE_WANT_READ)) {
+		fscache_end_operation(cres);
+		return -ENODATA;
+	}
+	*ret_obj = cres_obj(cres);
+	return 0;
+}
+
+/**
+ * cachet_netfs_end - end it
+ * @cres: of cachet_netfs_begin()
+ */
+void cachet_netfs_end(struct netfs_cache_resources *cres)
+{
+	fscache_end_operation(cres);
+}

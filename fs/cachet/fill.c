@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * fill.c - keeping what was read from the server, or written by this machine
+ *
+ *   cachet_fill: one struct cachet_fill for each block that the range touches
+ *      -> a whole block, and the sealer has time: digest first (seal.c)
+ *            -> stored already: publish, nothing is written
+ *      -> reserve a run in the log -> direct asynchronous write
+ *      -> complete -> publish: the map of the block, in the index
+ *      -> complete and not sealed: to be sealed later
+ *
+ * A page becomes present when its write has completed, never before. A fill that
+ * can't be kept (no room, no memory, invalidated meanwhile) is dropped, and the
+ * network filesystem is not troubled with it; but if this machine wrote the
+ * bytes, what was present of the block before is forgotten with them.
+ */
+#include <linux/file.h>
+#include "internal.h"
+#include "trace.h"
+
+/* The fill as its caller knows it; counts the blocks that are under way. */
+struct cachet_parent {
+	struct cachet_done done;
+	refcount_t	ref;
+	ssize_t		bytes;
+	loff_t		size;		/* Of the file */
+};
+
+static void parent_put(struct cachet_parent *parent)
+{
+	struct cachet_done done = parent->done;
+	ssize_t bytes = parent->bytes;
+
+	if (!refcount_dec_and_test(&parent->ref))
+		return;
+	kfree(parent);
+	done.fn(&done, bytes);
+}
+
+static void publish_work(struct work_struct *work);
+
+/* Drop a fill, or publish it, in process context. */
+static void queue_publish(struct cachet_fill *fill)
+{
+	INIT_WORK(&fill->work, publish_work);
+	queue_work(cachet_wq, &fill->work);
+}
+
+static void fill_free(struct cachet_fill *fill)
+{
+	struct cachet_parent *parent = fill->parent;
+
+	if (fill->open)
+		cachet_log_release(fill->open);
+	/* The operation that the caller began holds the object beyond this. */
+	cachet_object_put(fill->obj, CACHET_REF_FILL);
+	kmem_cache_free(cachet_fill_slab, fill);
+	parent_put(parent);
+}
+
+static void write_complete(struct kiocb *iocb, long ret)
+{
+	struct cachet_fill *fill = container_of(iocb, struct cachet_fill, iocb);
+
+	kiocb_end_write(iocb);
+	fput(iocb->ki_filp);
+	if (ret >= 0 && ret != (long)fill->len << CACHET_PAGE_SHIFT)
+		ret = -EIO;
+	fill->error = ret < 0 ? ret : 0;
+	queue_publish(fill);
+}
+
+/**
+ * cachet_fill_submit - write a fill to the log
+ * @fill: with what is to be written in its iterator
+ *
+ * May sleep, for memory. Ends with the fill published or dropped, later.
+ */
+void cachet_fill_submit(struct cachet_fill *fill)
+{
+	struct cachet_cache *cache = fill->obj->cache;
+	const struct cred *cred;
+	unsigned int nofs;
+	ssize_t ret;
+
+	ret = cachet_log_reserve(cache, fill->len, &fill->piece[0], &fill->open);
+	if (ret) {
+		fill->error = ret;
+		publish_work(&fill->work);
+		return;
+	}
+	fill->nr = 1;
+	fill->piece[0].off = fill->off;
+	trace_cachet_fill(fill, CACHET_FILL_WRITE_WHY);
+	fill->iocb.ki_filp = get_file(cache->data_file);
+	fill->iocb.ki_pos = (u64)fill->piece[0].page << CACHET_PAGE_SHIFT;
+	fill->iocb.ki_flags = IOCB_DIRECT | IOCB_WRITE;
+	fill->iocb.ki_complete = write_complete;
+
+	cred = override_creds(cache->cred);
+	nofs = memalloc_nofs_save();
+	ret = cachet_inject(CACHET_IO_DATA_WRITE);
+	if (!ret)
+		ret = vfs_iocb_iter_write(cache->data_file, &fill->iocb, &fill->iter);
+	memalloc_nofs_restore(nofs);
+	revert_creds(cred);
+	if (ret == -EIOCBQUEUED)
+		return;
+	/* Done at once; the freeze protection was dropped by the VFS. */
+	fput(cache->data_file);
+	if (ret >= 0 && ret != (ssize_t)fill->len << CACHET_PAGE_SHIFT)
+		ret = -EIO;
+	fill->error = ret < 0 ? ret : 0;
+	publish_work(&fill->work);
+}
+
+/* Record that the pages of a fill are present. Under the object's lock. */
+static enum cachet_fill_why publish(struct cachet_fill *fill, bool *ret_seal)
+{
+	struct cachet_obj *obj = fill->obj;
+	struct cachet_cache *cache = obj->cache;
+	u32 expected = cachet_block_expected(obj, obj->size, fill->block);
+	struct cachet_map *m;
+	unsigned int i;
+	int parts, ret = 0;
+
+	m = kmalloc(sizeof(*m), GFP_NOFS | __GFP_NOFAIL);
+	parts = cachet_map_load(obj, fill->block, m);
+	if (m->flags & CACHET_MAP_SUSPECT) {
+		m->flags = 0;
+		m->nr = 0;
+	}
+	for (i = 0; i < m->nr; i++)
+		cachet_seg_live(cache, &m->piece[i], false);
+	if ((fill->flags & CACHET_FILL_SEALED) && fill->len >= expected) {
+		m->nr = 0;
+		m->flags = 0;
+		m->session = 0;
+		for (i = 0; i < fill->nr; i++)
+			m->piece[m->nr++] = fill->piece[i];
+		m->flags = CACHET_REC_SEALED | (fill->open ? 0 : CACHET_REC_SHARED);
+		memcpy(m->digest, fill->digest, sizeof(m->digest));
+	} else {
+		for (i = 0; i < fill->nr && !ret; i++)
+			ret = cachet_map_insert(m, &fill->piece[i]);
+	}
+	if (ret) {	/* -ENOSPC: what was there stands, unless it is now wrong */
+		if (!fill->session)
+			for (i = 0; i < m->nr; i++)
+				cachet_seg_live(cache, &m->piece[i], true);
+		else
+			cachet_map_forget(obj, fill->block);
+		kfree(m);
+		return CACHET_FILL_FRAGMENTED_WHY;
+	}
+	if (fill->session) {
+		m->flags |= CACHET_REC_LOCAL;
+		m->session = fill->session;
+	}
+	for (i = 0; i < m->nr; i++)
+		cachet_seg_live(cache, &m->piece[i], true);
+	ret = cachet_map_store(obj, fill->block, m, parts);
+	*ret_seal = !ret && !(m->flags & CACHET_REC_SEALED) && expected &&
+		cachet_map_pages(m) >= expected;
+	kfree(m);
+	return ret ? CACHET_FILL_FAILED_WHY : CACHET_FILL_PUBLISHED_WHY;
+}
+
+/* The bytes of a fill are not kept. Under the object's lock. */
+static enum cachet_fill_why give_up(struct cachet_fill *fill)
+{
+	struct cachet_cache *cache = fill->obj->cache;
+
+	if (fill->session)
+		cachet_map_forget(fill->obj, fill->block);
+	if (fill->error != -ENOSPC || fill->open)
+		return CACHET_FILL_FAILED_WHY;
+	cachet_count(cache, fills_dropped);
+	if (!test_and_set_bit(CACHET_CACHE_NO_SPACE, &cache->flags))
+		cachet_event(cache, CACHET_EVENT_NO_SPACE, fill->len, 0);
+	return CACHET_FILL_NO_SPACE_WHY;
+}
+
+static void publish_work(struct work_struct *work)
+{
+	struct cachet_fill *fill = container_of(work, struct cachet_fill, work);
+	struct cachet_obj *obj = fill->obj;
+	struct cachet_cache *cache = obj->cache;
+	u64 bytes = (u64)fill->len << CACHET_PAGE_SHIFT;
+	enum cachet_fill_why why;
+	bool seal = false;
+
+	mutex_lock(&obj->lock);
+	if (fill->generation != obj->generation) {
+		cachet_count(cache, fills_stale);
+		why = CACHET_FILL_STALE_WHY;
+	} else if (fill->error) {
+		why = give_up(fill);
+	} else {
+		why = publish(fill, &seal);
+	}
+	mutex_unlock(&obj->lock);
+
+	if (fill->error && fill->open && fill->error != -ENOMEM && fill->error != -EAGAIN &&
+	    fill->error != -EINTR && fill->error != -EINVAL)
+		cachet_io_error(cache, CACHET_IO_DATA_WRITE, fill->error);
+	if (why == CACHET_FILL_FRAGMENTED_WHY)
+		cachet_count(cache, fills_fragmented);
+	if (why == CACHET_FILL_PUBLISHED_WHY) {
+		if (fill->open) {
+			cachet_count_add(cache, bytes_written, bytes);
+			cachet_log_note(fill->open, obj, fill->block, &fill->piece[0],
+					(fill->flags & CACHET_FILL_SEALED ? CACHET_REC_SEALED : 0) |
+					(fill->session ? CACHET_REC_LOCAL : 0), fill->digest);
+		} else {
+			cachet_count_add(cache, bytes_deduped, bytes);
+			cachet_count(cache, blocks_shared);
+		}
+		if (fill->flags & CACHET_FILL_SEALED) {
+			cachet_count(cache, blocks_sealed);
+			cachet_count(cache, blocks_sealed_inline);
+			if (fill->open)
+				cachet_content_add(cache, fill->digest, fill->piece, fill->nr,
+						   fill->off, fill->len);
+		}
+	}
+	trace_cachet_fill(fill, why);
+	if (seal)
+		cachet_seal_later(obj, fill->block);
+	fill_free(fill);
+}
+
+/**
+ * cachet_fill_publish - publish a fill that needs no write
+ * @fill: SEALED, with the pieces where its bytes are stored already
+ *
+ * May sleep.
+ */
+void cachet_fill_publish(struct cachet_fill *fill)
+{
+	publish_work(&fill->work);
+}
+
+static bool all_present(struct cachet_obj *obj, u64 page, u32 nr)
+{
+	u64 run;
+
+	return cachet_read_present(obj, page, nr, &run) && run == nr;
+}
+
+/* One block's share. Return: false if there was no memory for it. */
+static bool fill_block(struct cachet_obj *obj, struct cachet_parent *parent, u64 page, u32 len,
+		       u32 shift, struct iov_iter *iter, u64 generation, u32 session)
+{
+	size_t bytes = (size_t)len << CACHET_PAGE_SHIFT;
+	struct cachet_fill *fill;
+
+	fill = kmem_cache_zalloc(cachet_fill_slab, GFP_NOFS);
+	if (!fill)
+		return false;
+	fill->obj = cachet_object_get(obj, CACHET_REF_FILL);
+	fill->parent = parent;
+	refcount_inc(&parent->ref);
+	fill->iter = *iter;
+	iov_iter_truncate(&fill->iter, bytes);
+	fill->generation = generation;
+	fill->session = session;
+	fill->block = page >> shift;
+	fill->off = page & ((1u << shift) - 1);
+	fill->len = len;
+	if (!fill->off && len >= cachet_block_expected(obj, parent->size, fill->block))
+		fill->flags |= CACHET_FILL_WHOLE;
+	if (!cachet_seal_fill(fill))
+		cachet_fill_submit(fill);
+	return true;
+}
+
+/**
+ * cachet_fill - keep a range of a file
+ * @obj: object with an operation begun
+ * @page: where in the file
+ * @nr: pages, from 1
+ * @iter: the bytes, @nr pages of them; behind the end of the file: zeros. It must
+ *	stay valid until @done is told
+ * @size: of the file, bytes
+ * @skip_present: the bytes are the server's: what is present already is the same
+ * @done: told once, perhaps before this returns: the bytes that were taken care
+ *	of (all, whether kept or not), or -errno
+ *
+ * May sleep, for memory, and not for long.
+ */
+void cachet_fill(struct cachet_obj *obj, u64 page, u32 nr, struct iov_iter *iter,
+		 loff_t size, bool skip_present, const struct cachet_done *done)
+{
+	struct cachet_cache *cache = obj->cache;
+	struct cachet_parent *parent;
+	struct cachet_done now = *done;
+	u64 end = page + nr, generation;
+	u32 session, shift, per, n;
+	bool stale;
+
+	/* A block number has 32 bits, whatever the block size. */
+	if (cachet_cache_out(cache) || end > U32_MAX) {
+		now.fn(&now, -ENOBUFS);
+		return;
+	}
+	cachet_count_add(cache, bytes_filled, (u64)nr << CACHET_PAGE_SHIFT);
+	if (READ_ONCE(obj->size) != size) {
+		mutex_lock(&obj->lock);
+		cachet_object_resize(obj, size);
+		mutex_unlock(&obj->lock);
+	}
+	spin_lock(&obj->spin);
+	generation = obj->generation;
+	shift = obj->block_shift - CACHET_PAGE_SHIFT;
+	per = 1u << shift;
+	session = READ_ONCE(obj->session);
+	/* Some of it may have been read before the last invalidation. */
+	stale = obj->nr_stale_ops && !session;
+	spin_unlock(&obj->spin);
+	if (stale) {
+		cachet_count(cache, fills_stale);
+		goto nothing;
+	}
+	if (skip_present && !session && all_present(obj, page, nr)) {
+		cachet_count(cache, fills_present);
+		goto nothing;
+	}
+	parent = kmalloc(sizeof(*parent), GFP_NOFS);
+	if (!parent)
+		goto no_memory;
+	parent->done = now;
+	parent->bytes = (ssize_t)nr << CACHET_PAGE_SHIFT;
+	parent->size = size;
+	parent->done.async = true;
+	refcount_set(&parent->ref, 1);
+	for (; page < end; page += n) {
+		n = min_t(u64, per - (page & (per - 1)), end - page);
+		if (!fill_block(obj, parent, page, n, shift, iter, generation, session) && session) {
+			mutex_lock(&obj->lock);
+			cachet_map_forget(obj, page >> shift);
+			mutex_unlock(&obj->lock);
+		}
+		iov_iter_advance(iter, (size_t)n << CACHET_PAGE_SHIFT);
+	}
+	parent_put(parent);
+	return;
+
+no_memory:
+	for (; session && page < end; page += per) {
+		mutex_lock(&obj->lock);
+		cachet_map_forget(obj, page >> shift);
+		mutex_unlock(&obj->lock);
+	}
+nothing:
+	now.fn(&now, (ssize_t)nr << CACHET_PAGE_SHIFT);
+}
+
+/**
+ * cachet_fill_forget - bytes of a file have changed here, and are not kept
+ * @obj: object with an operation begun
+ * @start: bytes
+ * @len: bytes, from 1
+ *
+ * May sleep. Does nothing unless this machine writes the file: else what is
+ * present is as good as it was.
+ */
+void cachet_fill_forget(struct cachet_obj *obj, loff_t start, size_t len)
+{
+	u64 block;
+
+	mutex_lock(&obj->lock);
+	if (obj->session)
+		for (block = start >> obj->block_shift;
+		     block <= (start + len - 1) >> obj->block_shift && block <= U32_MAX; block++)
+			cachet_map_forget(obj, block);
+	mutex_unlock(&obj->lock);
+}

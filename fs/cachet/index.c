@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * index.c - the tag store: records in 4 KiB sets, over the page cache of its file
+ *
+ * Set-associative like a processor's cache: a key's hash picks the set, the set
+ * is searched, and a full set gives up its coldest record. Nothing is rehashed,
+ * rebalanced or allocated. The kernel's own reclaim bounds the memory.
+ *
+ *      key -> set number -> kernel_read(4 KiB) -> the record that matches, is
+ *      whole, and is of an epoch that counts
+ *
+ * Lookups take no lock: a record that was torn by a concurrent write fails its
+ * crc and is a miss. Changes take the lock of the set, and epoch_sem for reading
+ * so that a record never carries an epoch that is already being committed.
+ */
+#include "internal.h"
+#include "trace.h"
+
+static u32 key_set(const struct cachet_cache *cache, const struct cachet_key *key)
+{
+	switch (key->kind) {
+	case CACHET_REC_OBJECT:
+		return cachet_object_set(&cache->geo, key->fp);
+	case CACHET_REC_EXTENT:
+		return cachet_extent_set(&cache->geo, key->fp, key->block, key->part);
+	default:
+		return cachet_content_set(&cache->geo, key->fp);
+	}
+}
+
+/* Is this the record of that key, of whatever generation? */
+static bool same_key(const struct cachet_key *key, const struct cachet_record *r)
+{
+	if (r->kind != key->kind || memcmp(r->fp, key->fp, CACHET_FP_BYTES))
+		return false;
+	if (key->kind == CACHET_REC_EXTENT)
+		return r->part == key->part &&
+			le32_to_cpu(((struct cachet_extents *)r)->block) == key->block;
+	if (key->kind == CACHET_REC_CONTENT)
+		return !memcmp(((struct cachet_content *)r)->digest, key->fp,
+			       CACHET_DIGEST_BYTES);
+	return true;
+}
+
+static bool same_generation(const struct cachet_key *key, const struct cachet_record *r)
+{
+	return key->kind != CACHET_REC_EXTENT ||
+		le64_to_cpu(((struct cachet_extents *)r)->generation) == key->generation;
+}
+
+/**
+ * cachet_epoch_trust - what a record of an epoch is worth
+ * @cache: cache
+ * @epoch: as the record says
+ *
+ * Return: CACHET_TRUSTED if committed before this attach or written since,
+ * CACHET_SUSPECT if a crash left it uncommitted, else CACHET_ABSENT.
+ */
+enum cachet_trust cachet_epoch_trust(const struct cachet_cache *cache, u64 epoch)
+{
+	if (epoch >= cache->first_epoch)
+		return epoch <= READ_ONCE(cache->epoch) ? CACHET_TRUSTED : CACHET_ABSENT;
+	/* super.lost[] only changes at attach. */
+	return cachet_epoch_lost(&cache->super, epoch) ? CACHET_SUSPECT : CACHET_TRUSTED;
+}
+
+/**
+ * cachet_index_find - look a record up
+ * @cache: cache
+ * @key: what to look for; an EXTENT of that generation only
+ * @ret_rec: CACHET_RECORD_BYTES: a checked copy, if found
+ *
+ * May sleep. Return: its trust; CACHET_ABSENT if there is none.
+ */
+enum cachet_trust cachet_index_find(struct cachet_cache *cache, const struct cachet_key *key,
+				    void *ret_rec)
+{
+	u64 pos = cachet_set_pos(&cache->geo, key_set(cache, key));
+	enum cachet_trust trust = CACHET_ABSENT;
+	const char *why;
+	unsigned int i;
+	void *set;
+
+	if (cachet_cache_out(cache))
+		return CACHET_ABSENT;
+	set = kmem_cache_alloc(cachet_set_slab, GFP_NOFS);
+	if (!set)
+		return CACHET_ABSENT;
+	if (cachet_io_read(cache, cache->index_file, set, CACHET_SET_BYTES, pos,
+			   CACHET_IO_INDEX_READ))
+		goto out;
+	for (i = 0; i < CACHET_WAYS; i++) {
+		struct cachet_record *r = set + i * CACHET_RECORD_BYTES;
+
+		if (!same_key(key, r) || !same_generation(key, r))
+			continue;
+		if (cachet_record_check(r, cache->seed, pos + i * CACHET_RECORD_BYTES,
+					&cache->geo, &why)) {
+			cachet_count(cache, records_bad);
+			trace_cachet_record_bad(cache, pos + i * CACHET_RECORD_BYTES, why);
+			continue;
+		}
+		trust = cachet_epoch_trust(cache, le64_to_cpu(r->epoch));
+		if (trust == CACHET_ABSENT)
+			continue;
+		memcpy(ret_rec, r, CACHET_RECORD_BYTES);
+		break;
+	}
+out:
+	kmem_cache_free(cachet_set_slab, set);
+	return trust;
+}
+
+/* When were the bytes behind a record used last? 0: they are gone. */
+static u32 record_heat(const struct cachet_cache *cache, const struct cachet_record *r)
+{
+	const struct cachet_extent *e;
+	unsigned int i;
+	u32 heat = 0;
+
+	if (r->kind == CACHET_REC_OBJECT) {
+		const struct cachet_object *o = (const struct cachet_object *)r;
+
+		if (!r->nr)	/* The head of something larger */
+			return le32_to_cpu(o->last_use);
+		e = &o->extent;
+	} else if (r->kind == CACHET_REC_EXTENT) {
+		e = ((const struct cachet_extents *)r)->extent;
+	} else {
+		e = ((const struct cachet_content *)r)->extent;
+	}
+	for (i = 0; i < r->nr; i++) {
+		struct cachet_piece p;
+
+		cachet_piece_decode(&e[i], &p);
+		if (!cachet_seg_current(cache, &p))
+			continue;
+		heat = max3(heat, 1u,
+			    READ_ONCE(cache->seg[cachet_segment_of(&cache->geo, p.page)].last_use));
+	}
+	/* To lose the place of a digest costs a duplicate only. */
+	if (r->kind == CACHET_REC_CONTENT)
+		heat /= 2;
+	return heat;
+}
+
+/* The bytes behind an evicted record are dead. */
+static void record_evicted(struct cachet_cache *cache, const struct cachet_record *r)
+{
+	const struct cachet_extent *e;
+	struct cachet_piece p;
+	unsigned int i;
+
+	cachet_count(cache, records_evicted);
+	trace_cachet_record_evicted(cache, r->kind, r->fp);
+	if (r->kind == CACHET_REC_OBJECT)
+		e = &((const struct cachet_object *)r)->extent;
+	else if (r->kind == CACHET_REC_EXTENT)
+		e = ((const struct cachet_extents *)r)->extent;
+	else
+		return;
+	for (i = 0; i < r->nr; i++) {
+		cachet_piece_decode(&e[i], &p);
+		cachet_seg_live(cache, &p, false);
+	}
+}
+
+/* The way of a set in which a record goes; -ENOSPC: all are pinned. */
+static int choose_way(struct cachet_cache *cache, const struct cachet_key *key,
+		      const void *set, u64 pos)
+{
+	u32 heat, coldest = ~0u;
+	const char *why;
+	unsigned int i;
+	int way = -1, old = -1, empty = -1;
+
+	for (i = 0; i < CACHET_WAYS; i++) {
+		const struct cachet_record *r = set + i * CACHET_RECORD_BYTES;
+		bool bad = cachet_record_check(r, cache->seed, pos + i * CACHET_RECORD_BYTES,
+					       &cache->geo, &why) ||
+			cachet_epoch_trust(cache, le64_to_cpu(r->epoch)) == CACHET_ABSENT;
+
+		if (bad) {
+			if (empty < 0)
+				empty = i;
+			continue;
+		}
+		if (same_key(key, r)) {
+			if (same_generation(key, r))
+				return i;
+			old = i;
+		}
+		if (r->flags & CACHET_REC_PINNED)
+			continue;
+		heat = record_heat(cache, r);
+		if (heat < coldest) {
+			coldest = heat;
+			way = i;
+		}
+	}
+	if (old >= 0)
+		return old;
+	if (empty >= 0)
+		return empty;
+	if (way < 0)
+		return -ENOSPC;
+	record_evicted(cache, set + way * CACHET_RECORD_BYTES);
+	return way;
+}
+
+/**
+ * cachet_index_put - write a record
+ * @cache: cache
+ * @key: whose
+ * @rec: CACHET_RECORD_BYTES; kind, fp, epoch and crc are filled in
+ * @keep_epoch: only if this record is there already: keep its epoch, because
+ *	nothing changed that a crash could make wrong
+ *
+ * May sleep; takes epoch_sem for reading and the set's lock.
+ *
+ * Return: 0; -ENOENT with @keep_epoch if the record is not there; -ENOSPC if
+ * every way of the set is pinned; -errno of the I/O.
+ */
+int cachet_index_put(struct cachet_cache *cache, const struct cachet_key *key, void *rec,
+		     bool keep_epoch)
+{
+	u32 nr = key_set(cache, key);
+	u64 pos = cachet_set_pos(&cache->geo, nr);
+	struct mutex *lock = &cache->set_lock[nr % CACHET_SET_LOCKS];
+	struct cachet_record *r = rec, *old;
+	void *set;
+	int ret, way;
+
+	if (cachet_cache_out(cache))
+		return -EIO;
+	set = kmem_cache_alloc(cachet_set_slab, GFP_NOFS | __GFP_NOFAIL);
+	r->kind = key->kind;
+	memcpy(r->fp, key->fp, CACHET_FP_BYTES);
+
+	down_read(&cache->epoch_sem);
+	mutex_lock(lock);
+	ret = cachet_io_read(cache, cache->index_file, set, CACHET_SET_BYTES, pos,
+			     CACHET_IO_INDEX_READ);
+	if (ret)
+		goto out;
+	way = choose_way(cache, key, set, pos);
+	if (way < 0) {
+		ret = way;
+		goto out;
+	}
+	old = set + way * CACHET_RECORD_BYTES;
+	if (keep_epoch && !(same_key(key, old) && same_generation(key, old))) {
+		ret = -ENOENT;
+		goto out;
+	}
+	r->epoch = keep_epoch ? old->epoch : cpu_to_le64(cache->epoch);
+	pos += way * CACHET_RECORD_BYTES;
+	cachet_record_seal(rec, cache->seed, pos);
+	ret = cachet_io_write(cache, cache->index_file, rec, CACHET_RECORD_BYTES, pos,
+			      CACHET_IO_INDEX_WRITE);
+	cachet_count(cache, records_written);
+out:
+	mutex_unlock(lock);
+	up_read(&cache->epoch_sem);
+	kmem_cache_free(cachet_set_slab, set);
+	if (!ret)
+		cachet_commit_soon(cache);
+	return ret;
+}
+
+/**
+ * cachet_index_drop - remove a record
+ * @cache: cache
+ * @key: whose; an EXTENT of any generation
+ *
+ * May sleep; takes the set's lock. Return: 0, also if there was none, or -errno.
+ */
+int cachet_index_drop(struct cachet_cache *cache, const struct cachet_key *key)
+{
+	u32 nr = key_set(cache, key);
+	u64 pos = cachet_set_pos(&cache->geo, nr);
+	struct mutex *lock = &cache->set_lock[nr % CACHET_SET_LOCKS];
+	unsigned int i;
+	void *set;
+	int ret;
+
+	if (cachet_cache_out(cache))
+		return -EIO;
+	set = kmem_cache_alloc(cachet_set_slab, GFP_NOFS | __GFP_NOFAIL);
+	mutex_lock(lock);
+	ret = cachet_io_read(cache, cache->index_file, set, CACHET_SET_BYTES, pos,
+			     CACHET_IO_INDEX_READ);
+	for (i = 0; !ret && i < CACHET_WAYS; i++) {
+		void *r = set + i * CACHET_RECORD_BYTES;
+
+		if (!same_key(key, r))
+			continue;
+		memset(r, 0, CACHET_RECORD_BYTES);
+		ret = cachet_io_write(cache, cache->index_file, r, CACHET_RECORD_BYTES,
+				      pos + i * CACHET_RECORD_BYTES, CACHET_IO_INDEX_WRITE);
+	}
+	mutex_unlock(lock);
+	kmem_cache_free(cachet_set_slab, set);
+	if (!ret)
+		cachet_commit_soon(cache);
+	return ret;
+}

@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * internal.h - what the files of the module know of each other
+ *
+ * In the order of Kbuild, which is the order in which a request meets the files.
+ *
+ * Locks, outermost first:
+ *   control_lock        attach and detach, one at a time
+ *   cache->seal_sem     the sealer's thread comes and goes
+ *   cache->commit_lock  one commit at a time
+ *   object->lock        an object's head and maps; held over index I/O
+ *   cache->volume_lock  the volume table
+ *   cache->epoch_sem    read: while a record gets its epoch and is written
+ *   cache->roll_lock    opening and closing segments
+ *   cache->set_lock[]   a set of the index: read, change one record, write
+ *   object->spin, cache->log_lock, cache->objects_lock: spinlocks, never nested
+ *
+ * All of the cache's own file I/O happens under memalloc_nofs_save(): the caller
+ * may be write-back, and must not be entered again by reclaim.
+ */
+#ifndef CACHET_INTERNAL_H
+#define CACHET_INTERNAL_H
+
+#include <linux/atomic.h>
+#include <linux/completion.h>
+#include <linux/cred.h>
+#include <linux/fs.h>
+#include <linux/fscache-cache.h>
+#include <linux/hashtable.h>
+#include <linux/kobject.h>
+#include <linux/kref.h>
+#include <linux/kthread.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/refcount.h>
+#include <linux/rwsem.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/uio.h>
+#include <linux/workqueue.h>
+#include <trace/events/fscache.h>
+#include <uapi/linux/cachet.h>
+#include <uapi/linux/cachet_counters.h>
+#include "compat/compat.h"
+#include "format/codec.h"
+#include "tables.h"
+
+/* For files that have included printk.h before. */
+#undef pr_fmt
+#define pr_fmt(fmt) "cachet: " fmt
+
+struct cachet_cache;
+struct cachet_fill;
+struct cachet_obj;
+struct cachet_open;
+struct cachet_parent;
+
+/* Every limit that is not part of the format, with its reason. */
+enum cachet_limits {
+	/* A crash loses up to two epochs (the one being committed and the next). */
+	CACHET_LOST_EPOCHS	= 16,
+	CACHET_COMMIT_MS	= 5000,	/* As the page cache's own write-back */
+	CACHET_COMMIT_MIN_MS	= 100,
+	CACHET_COMMIT_MAX_MS	= 600000,
+	/* Whole blocks that may wait for their digest with their pages held. */
+	CACHET_INLINE_SEAL_BYTES = 8 << 20,
+	/* Blocks that may wait to be read back: 64 bytes each, and idle objects. */
+	CACHET_SEAL_QUEUE	= 16384,
+	/* A cut through more blocks than this empties the object: O(1). */
+	CACHET_PUNCH_BLOCKS	= 256,
+	CACHET_SET_LOCKS	= 64,	/* Far more than processors that write records */
+	CACHET_OBJECT_HASH_BITS	= 10,	/* Per cache; objects in use, not objects */
+	/* As relatime: noting each use would write a page for each file read. */
+	CACHET_TOUCH_SECONDS	= 3600,
+	CACHET_EVENTS		= 256,	/* For a reader that is away for a while */
+};
+
+/* ---- main.c ------------------------------------------------------------- */
+
+extern struct kmem_cache *cachet_object_slab;
+extern struct kmem_cache *cachet_fill_slab;
+extern struct kmem_cache *cachet_set_slab;	/* Buffers of one set, page-aligned */
+extern struct workqueue_struct *cachet_wq;	/* Publishing, reuse, summaries */
+
+/* ---- control.c ---------------------------------------------------------- */
+
+int cachet_control_init(void);
+void cachet_control_exit(void);
+
+/* ---- event.c ------------------------------------------------------------ */
+
+void cachet_event(struct cachet_cache *cache, enum cachet_event_type type, u64 arg0, u64 arg1);
+ssize_t cachet_event_read(struct file *file, char __user *buf, size_t len);
+__poll_t cachet_event_poll(struct file *file, struct poll_table_struct *wait);
+void *cachet_event_open(void);
+void cachet_event_close(void *reader);
+
+/* ---- cache.c ------------------------------------------------------------ */
+
+/* A segment, in memory for as long as the cache is attached: 64 bytes at most. */
+struct cachet_seg {
+	struct list_head link;		/* In cache->free, freeing or closed, or empty */
+	u64	generation;		/* Extents with another one are void */
+	atomic_t readers;		/* Reads under way; not reused before they end */
+	u32	used;			/* Pages appended */
+	u32	live;			/* Pages that records point to; a hint */
+	u32	last_use;		/* Seconds since 1970 */
+	u8	state;			/* enum cachet_seg_state */
+	u8	class;			/* enum cachet_segment_class */
+	u8	referenced;		/* Read since reuse last looked */
+	u8	flags;			/* CACHET_SEG_* */
+#define CACHET_SEG_DIRTY	0x1	/* Its record is to be written by the next commit */
+#define CACHET_SEG_SUMMARY	0x2	/* Its summary is on disk */
+};
+
+enum cachet_seg_state {
+	CACHET_SEG_FREE,		/* May be opened */
+	CACHET_SEG_FREEING,		/* Freed; its epoch is not committed yet */
+	CACHET_SEG_OPEN,
+	CACHET_SEG_CLOSED,
+};
+
+static_assert(sizeof(struct cachet_seg) <= 64);
+
+struct cachet_cache {
+	struct list_head link;		/* In cachet_caches, under control_lock */
+	struct kref	ref;
+	struct kobject	kobj;		/* /sys/fs/cachet/TAG */
+	struct completion kobj_gone;
+	struct fscache_cache *fscache;
+	const struct cred *cred;	/* Of the daemon that attached it */
+	struct file	*super_file;
+	struct file	*index_file;
+	struct file	*data_file;
+	struct cachet_super_info super;	/* As on disk, under commit_lock once attached */
+	struct cachet_geometry geo;	/* Never changes */
+	u32		seed;		/* Of all crcs */
+	u32		id;		/* For tracepoints */
+	bool		verify_all;	/* Compare the digest of every sealed block read */
+	bool		crashed;	/* Was not detached in order before */
+	unsigned int	commit_ms;
+	unsigned long	flags;
+#define CACHET_CACHE_OUT	0	/* Out of service: an I/O error */
+#define CACHET_CACHE_LEAVING	1	/* Being detached */
+#define CACHET_CACHE_DIRTY	2	/* Something to commit */
+#define CACHET_CACHE_NO_SPACE	3	/* Fills are being dropped: told once */
+	int		error;		/* The one that put it out */
+
+	/* commit.c */
+	struct mutex	commit_lock;
+	struct rw_semaphore epoch_sem;	/* Write: the epoch changes */
+	u64		epoch;		/* That records get now */
+	u64		first_epoch;	/* The first of this attach */
+	u64		committed;	/* The last committed one */
+	atomic64_t	generations;	/* Low half of object generations */
+	struct delayed_work commit_work;
+
+	/* log.c, reclaim.c */
+	spinlock_t	log_lock;	/* Guards the segments' lists and states */
+	struct mutex	roll_lock;	/* Guards `open` against closing */
+	struct cachet_seg *seg;		/* [geo.nr_segments] */
+	struct list_head free;
+	struct list_head freeing;
+	struct list_head closed;	/* Coldest first, roughly */
+	u32		nr_free;
+	u32		nr_freeing;
+	u32		nr_open;
+	struct cachet_open *open;	/* Where fills go, or NULL */
+	atomic_t	nr_opens;	/* struct cachet_open alive */
+	wait_queue_head_t idle_wait;	/* For nr_opens, nr_refs */
+	struct work_struct reclaim_work;
+
+	/* index.c */
+	struct mutex	set_lock[CACHET_SET_LOCKS];
+
+	/* volume.c */
+	struct mutex	volume_lock;
+	struct list_head volumes;	/* In use */
+	u64		next_volume;	/* The next id */
+
+	/* object.c */
+	spinlock_t	objects_lock;
+	DECLARE_HASHTABLE(objects, CACHET_OBJECT_HASH_BITS); /* By fingerprint */
+	struct list_head withdrawing;	/* Objects with a cookie */
+	atomic_t	nr_objects;	/* Structures alive */
+	atomic_t	nr_in_use;	/* Of these, with a cookie */
+
+	/* seal.c */
+	struct rw_semaphore seal_sem;	/* Read: the sealer stays */
+	struct kthread_worker *sealer;
+	atomic_t	seal_queue;	/* Blocks to be read back */
+	atomic64_t	inline_bytes;	/* Held by fills that wait for their digest */
+	void		*seal_buffer;	/* 2^block_shift at most; the sealer's own */
+
+	/* stats.c */
+	u64 __percpu	*counters;	/* [CACHET_NR_USED_COUNTERS] */
+};
+
+int cachet_cache_attach(struct cachet_attach *arg);
+int cachet_cache_detach(const char *tag);
+struct cachet_cache *cachet_cache_find(const char *tag);
+void cachet_cache_get(struct cachet_cache *cache);
+void cachet_cache_put(struct cachet_cache *cache);
+void cachet_io_error(struct cachet_cache *cache, enum cachet_io_site site, int err);
+extern struct mutex cachet_control_lock;
+
+static inline bool cachet_cache_out(const struct cachet_cache *cache)
+{
+	return test_bit(CACHET_CACHE_OUT, &cache->flags);
+}
+
+/* ---- volume.c ----------------------------------------------------------- */
+
+struct cachet_volume {
+	struct list_head link;		/* In cache->volumes */
+	struct cachet_cache *cache;
+	struct fscache_volume *vcookie;
+	u64	id;
+	u64	generation;		/* Part of all fingerprints */
+	u32	slot;			/* In the volume table; ~0: not recorded */
+	u32	last_use;		/* Seconds since 1970 */
+	u8	block_shift;		/* 0: the cache's */
+	bool	withdrawn;		/* No lookup begins any more */
+	atomic_t nr_objects;		/* In use */
+};
+
+void cachet_volume_acquire(struct fscache_volume *vcookie);
+void cachet_volume_free(struct fscache_volume *vcookie);
+int cachet_volume_set_block(struct cachet_cache *cache, u64 id, u8 shift);
+int cachet_volume_next(struct cachet_cache *cache, u64 after, struct cachet_volume_info *ret);
+void cachet_volume_withdraw_all(struct cachet_cache *cache);
+void cachet_volume_free_all(struct cachet_cache *cache);
+u8 cachet_volume_block_shift(const struct cachet_volume *vol);
+
+/* ---- object.c ----------------------------------------------------------- */
+
+/*
+ * A network file in use (or with a block that waits for its digest). There is
+ * one at most for a fingerprint. At most 400 bytes.
+ */
+struct cachet_obj {
+	struct hlist_node hash;		/* In cache->objects, under objects_lock */
+	struct list_head link;		/* In cache->withdrawing, under objects_lock */
+	refcount_t	ref;
+	unsigned int	debug_id;
+	struct cachet_cache *cache;
+	struct cachet_volume *volume;	/* While it has a cookie */
+	struct fscache_cookie *cookie;	/* NULL when idle */
+	u8		fp[CACHET_FP_BYTES];
+
+	struct mutex	lock;		/* Guards what follows, up to spin */
+	u8		coherency[CACHET_FP_BYTES];
+	u32		acked;		/* Last session that the server has all of */
+	u32		session;		/* Running one, or 0 */
+	u32		volume_id;
+	u32		last_use;	/* As on disk */
+	u8		uses;
+	u8		flags;		/* CACHET_OBJ_*, written under lock */
+#define CACHET_OBJ_ON_DISK	0x1	/* There is a head of this generation in the index */
+#define CACHET_OBJ_EXTENTS	0x2	/* There may be EXTENT records of this generation */
+#define CACHET_OBJ_DEAD		0x4	/* To be looked up anew */
+
+	spinlock_t	spin;		/* Guards what follows; taken by reads */
+	u8		block_shift;	/* Written under lock too */
+	u8		inline_nr;	/* 1: block 0 is the piece below */
+	u8		inline_flags;	/* CACHET_REC_SEALED, LOCAL; CACHET_MAP_SUSPECT */
+	unsigned int	seq;		/* Counts invalidations: who began before is stale */
+	unsigned int	nr_ops;		/* Operations begun since the last invalidation */
+	unsigned int	nr_stale_ops;	/* Begun before, still running */
+	u64		generation;	/* Written under lock too */
+	loff_t		size;		/* Written under lock too */
+	struct cachet_piece inline_piece;
+	u8		inline_digest[CACHET_DIGEST_BYTES];
+};
+
+static_assert(sizeof(struct cachet_obj) <= 400 || IS_ENABLED(CONFIG_LOCKDEP) ||
+	      IS_ENABLED(CONFIG_DEBUG_SPINLOCK));
+
+bool cachet_object_lookup(struct fscache_cookie *cookie);
+void cachet_object_withdraw(struct fscache_cookie *cookie);
+bool cachet_object_invalidate(struct fscache_cookie *cookie);
+void cachet_object_resize(struct cachet_obj *obj, loff_t new_size);
+int cachet_object_rebuild(struct cachet_obj *obj, u8 shift);
+void cachet_object_prepare_to_write(struct fscache_cookie *cookie);
+unsigned int cachet_object_begin(struct cachet_obj *obj);
+void cachet_object_end(struct cachet_obj *obj, unsigned int seq);
+struct cachet_obj *cachet_object_get(struct cachet_obj *obj, enum cachet_ref_why why);
+void cachet_object_put(struct cachet_obj *obj, enum cachet_ref_why why);
+void cachet_object_wait_all(struct cachet_cache *cache);
+int cachet_object_write_head(struct cachet_obj *obj, bool touch);
+u64 cachet_new_generation(struct cachet_cache *cache);
+
+/* Pages of a block that the file has. */
+static inline u32 cachet_block_expected(const struct cachet_obj *obj, loff_t size, u32 block)
+{
+	u64 pages = DIV_ROUND_UP((u64)size, CACHET_PAGE_BYTES);
+	u32 per = 1u << (obj->block_shift - CACHET_PAGE_SHIFT);
+	u64 first = (u64)block * per;
+
+	return first >= pages ? 0 : min_t(u64, pages - first, per);
+}
+
+/* ---- stat.c ------------------------------------------------------------- */
+
+int cachet_object_stat(struct cachet_object_stat *arg);
+int cachet_object_set_block(struct cachet_cache *cache, int fd, u8 shift);
+
+/* ---- map.c -------------------------------------------------------------- */
+
+#define CACHET_MAP_SUSPECT	0x80	/* In cachet_map.flags: to be verified before use */
+
+int cachet_map_load(struct cachet_obj *obj, u32 block, struct cachet_map *m);
+int cachet_map_store(struct cachet_obj *obj, u32 block, const struct cachet_map *m,
+		     u32 old_parts);
+void cachet_map_forget(struct cachet_obj *obj, u32 block);
+
+/* ---- read.c ------------------------------------------------------------- */
+
+/* Whom to tell of the end of a read or fill. Copied; told once, in any context. */
+struct cachet_done {
+	void	(*fn)(const struct cachet_done *done, ssize_t ret);
+	void	*priv;			/* The caller's */
+	void	(*term)(void);		/* The caller's; cast as it likes */
+	bool	async;			/* Not within the call that began it */
+};
+
+bool cachet_read_present(struct cachet_obj *obj, u64 page, u64 nr, u64 *ret_run);
+void cachet_read(struct cachet_obj *obj, u64 page, struct iov_iter *iter,
+		 const struct cachet_done *done);
+
+/* ---- verify.c ----------------------------------------------------------- */
+
+int cachet_verify_block(struct cachet_obj *obj, u32 block);
+int cachet_read_map(struct cachet_cache *cache, const struct cachet_map *m, u32 pages, void *buf);
+
+/* ---- fill.c ------------------------------------------------------------- */
+
+void cachet_fill(struct cachet_obj *obj, u64 page, u32 nr, struct iov_iter *iter,
+		 loff_t size, bool skip_present, const struct cachet_done *done);
+void cachet_fill_forget(struct cachet_obj *obj, loff_t start, size_t len);
+void cachet_fill_submit(struct cachet_fill *fill);
+void cachet_fill_publish(struct cachet_fill *fill);
+
+/* One block's share of a fill. */
+struct cachet_fill {
+	struct kiocb	iocb;
+	struct cachet_obj *obj;
+	struct cachet_open *open;	/* Reserved in, until published */
+	struct cachet_parent *parent;	/* The fill that it is part of */
+	struct iov_iter	iter;
+	union {
+		struct work_struct work; /* Publishing */
+		struct kthread_work seal; /* Waiting for its digest */
+	};
+	u64	generation;		/* Of the object, when it began */
+	u32	session;		/* Of local writes, or 0 */
+	u32	block;
+	u16	off;			/* Page in the block */
+	u16	len;			/* Pages */
+	u8	flags;			/* CACHET_FILL_* */
+#define CACHET_FILL_WHOLE	0x1	/* All that the file has of the block */
+#define CACHET_FILL_SEALED	0x2	/* digest is set */
+	u8	nr;			/* Pieces */
+	int	error;
+	struct cachet_piece piece[CACHET_SEALED_EXTENTS]; /* Where the bytes are */
+	u8	digest[CACHET_DIGEST_BYTES];
+};
+
+/* ---- seal.c ------------------------------------------------------------- */
+
+int cachet_seal_init(struct cachet_cache *cache);
+void cachet_seal_exit(struct cachet_cache *cache);
+bool cachet_seal_fill(struct cachet_fill *fill);
+void cachet_seal_later(struct cachet_obj *obj, u32 block);
+int cachet_seal_drain(struct cachet_cache *cache);
+int cachet_content_find(struct cachet_cache *cache, const u8 digest[CACHET_DIGEST_BYTES],
+			u32 pages, struct cachet_piece ret[CACHET_SEALED_EXTENTS]);
+void cachet_content_add(struct cachet_cache *cache, const u8 digest[CACHET_DIGEST_BYTES],
+			const struct cachet_piece *piece, u32 nr, u32 off, u32 pages);
+void cachet_digest_buffer(const void *buf, size_t bytes, u8 out[CACHET_DIGEST_BYTES]);
+void cachet_digest_iter(struct iov_iter iter, size_t bytes, u8 out[CACHET_DIGEST_BYTES]);
+
+/* ---- index.c ------------------------------------------------------------ */
+
+enum cachet_trust {
+	CACHET_ABSENT,
+	CACHET_SUSPECT,			/* Of an epoch that a crash left uncommitted */
+	CACHET_TRUSTED,
+};
+
+struct cachet_key {
+	u8	kind;			/* enum cachet_record_kind */
+	u8	part;			/* EXTENT */
+	u32	block;			/* EXTENT */
+	u64	generation;		/* EXTENT */
+	const u8 *fp;			/* CONTENT: the digest */
+};
+
+enum cachet_trust cachet_index_find(struct cachet_cache *cache, const struct cachet_key *key,
+				    void *ret_rec);
+int cachet_index_put(struct cachet_cache *cache, const struct cachet_key *key, void *rec,
+		     bool keep_epoch);
+int cachet_index_drop(struct cachet_cache *cache, const struct cachet_key *key);
+enum cachet_trust cachet_epoch_trust(const struct cachet_cache *cache, u64 epoch);
+
+/* ---- log.c -------------------------------------------------------------- */
+
+/* A segment that is being appended to. Holds its summary until it is closed. */
+struct cachet_open {
+	struct cachet_cache *cache;
+	refcount_t	ref;		/* One for being cache->open, one per reservation */
+	u32		segment;
+	u32		used;		/* Pages handed out, under log_lock */
+	u32		reserved;	/* Entries promised, under log_lock */
+	u32		nr;		/* Entries written, under log_lock */
+	bool		full;		/* To be closed for good: its summary ends it */
+	struct work_struct work;
+	struct cachet_summary_entry entry[]; /* Room for a full segment */
+};
+
+int cachet_log_load(struct cachet_cache *cache);
+void cachet_log_free(struct cachet_cache *cache);
+int cachet_log_reserve(struct cachet_cache *cache, u32 pages, struct cachet_piece *ret,
+		       struct cachet_open **ret_open);
+void cachet_log_note(struct cachet_open *open, const struct cachet_obj *obj, u32 block,
+		     const struct cachet_piece *p, u8 flags, const u8 *digest);
+void cachet_log_release(struct cachet_open *open);
+void cachet_log_close(struct cachet_cache *cache);
+bool cachet_seg_current(const struct cachet_cache *cache, const struct cachet_piece *p);
+struct cachet_seg *cachet_seg_get(struct cachet_cache *cache, const struct cachet_piece *p);
+void cachet_seg_put(struct cachet_cache *cache, struct cachet_seg *seg);
+void cachet_seg_live(struct cachet_cache *cache, const struct cachet_piece *p, bool add);
+int cachet_seg_write_dirty(struct cachet_cache *cache, u64 epoch);
+
+/* ---- commit.c ----------------------------------------------------------- */
+
+int cachet_commit(struct cachet_cache *cache, bool clean);
+int cachet_commit_begin(struct cachet_cache *cache);
+void cachet_commit_soon(struct cachet_cache *cache);
+void cachet_commit_work(struct work_struct *work);
+
+/* ---- reclaim.c ---------------------------------------------------------- */
+
+void cachet_reclaim_work(struct work_struct *work);
+void cachet_reclaim_committed(struct cachet_cache *cache, u64 epoch);
+u32 cachet_reclaim_target(const struct cachet_cache *cache);
+
+/* ---- io.c --------------------------------------------------------------- */
+
+int cachet_io_read(struct cachet_cache *cache, struct file *file, void *buf, size_t len,
+		   u64 pos, enum cachet_io_site site);
+int cachet_io_write(struct cachet_cache *cache, struct file *file, const void *buf, size_t len,
+		    u64 pos, enum cachet_io_site site);
+int cachet_io_direct(struct cachet_cache *cache, struct file *file, void *buf, size_t len,
+		     u64 pos, bool write, enum cachet_io_site site);
+int cachet_io_flush(struct cachet_cache *cache, struct file *file, enum cachet_io_site site);
+
+/* ---- stats.c ------------------------------------------------------------ */
+
+enum cachet_counter {
+#define X(name, unit, help) CACHET_N_##name,
+	CACHET_COUNTERS(X)
+#undef X
+	CACHET_NR_USED_COUNTERS
+};
+
+static_assert(CACHET_NR_USED_COUNTERS <= CACHET_NR_COUNTERS);
+
+#define cachet_count(cache, name)	this_cpu_inc((cache)->counters[CACHET_N_##name])
+#define cachet_count_add(cache, name, n) \
+	this_cpu_add((cache)->counters[CACHET_N_##name], (n))
+
+u64 cachet_counter_read(const struct cachet_cache *cache, enum cachet_counter nr);
+void cachet_status_fill(struct cachet_cache *cache, struct cachet_status *ret);
+int cachet_stats_init(void);
+void cachet_stats_exit(void);
+int cachet_stats_add(struct cachet_cache *cache);
+void cachet_stats_del(struct cachet_cache *cache);
+
+static inline u32 cachet_now(void)
+{
+	return ktime_get_real_seconds();
+}
+
+/* ---- inject.c ----------------------------------------------------------- */
+
+#ifdef CONFIG_CACHET_INJECT
+int cachet_inject(enum cachet_io_site site);
+int cachet_inject_init(void);
+void cachet_inject_exit(void);
+#else
+static inline int cachet_inject(enum cachet_io_site site) { return 0; }
+static inline int cachet_inject_init(void) { return 0; }
+static inline void cachet_inject_exit(void) { }
+#endif
+
+/* ---- compat/netfs.c ----------------------------------------------------- */
+
+extern const struct fscache_cache_ops cachet_fscache_ops;
+
+int cachet_netfs_begin(struct file *file, struct netfs_cache_resources *cres,
+		       struct cachet_obj **ret_obj);
+void cachet_netfs_end(struct netfs_cache_resources *cres);
+
+#endif /* CACHET_INTERNAL_H */

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * io.c - the cache's own files: read, write, flush
+ *
+ * All synchronous I/O on super, index and data passes here: with the daemon's
+ * credentials, without entering the filesystem for memory, past the fault
+ * injection hook, and to the one door if it fails. Asynchronous I/O on data is
+ * in read.c and fill.c, under the same rules.
+ *
+ * May sleep. Takes no lock of ours.
+ */
+#include <linux/file.h>
+#include <linux/bvec.h>
+#include "internal.h"
+
+/* Out of memory or a dying process: the cache is as good as before. */
+static bool harmless(int err)
+{
+	return err == -ENOMEM || err == -EINTR || err == -EAGAIN;
+}
+
+static int finish(struct cachet_cache *cache, enum cachet_io_site site, ssize_t ret)
+{
+	if (ret < 0 && !harmless(ret))
+		cachet_io_error(cache, site, ret);
+	return ret < 0 ? ret : 0;
+}
+
+/**
+ * cachet_io_read - read a file of the cache through the page cache
+ * @cache: cache
+ * @file: its super, index or data
+ * @buf: kernel memory
+ * @len: bytes; the file is that long, so less is an error (-EIO)
+ * @pos: byte offset
+ * @site: for errors and fault injection
+ *
+ * Return: 0 or -errno; then @buf is undefined.
+ */
+int cachet_io_read(struct cachet_cache *cache, struct file *file, void *buf, size_t len,
+		   u64 pos, enum cachet_io_site site)
+{
+	const struct cred *cred = override_creds(cache->cred);
+	unsigned int nofs = memalloc_nofs_save();
+	loff_t at = pos;
+	ssize_t n = cachet_inject(site);
+
+	while (!n && len) {
+		n = kernel_read(file, buf, len, &at);
+		if (n <= 0) {
+			n = n ?: -EIO;
+			break;
+		}
+		buf += n;
+		len -= n;
+		n = 0;
+	}
+	memalloc_nofs_restore(nofs);
+	revert_creds(cred);
+	return finish(cache, site, n);
+}
+
+/**
+ * cachet_io_write - write a file of the cache through the page cache
+ * @cache: cache
+ * @file: its index
+ * @buf: kernel memory
+ * @len: bytes
+ * @pos: byte offset; the file does not grow
+ * @site: for errors and fault injection
+ *
+ * Return: 0 or -errno; then part of it may have been written.
+ */
+int cachet_io_write(struct cachet_cache *cache, struct file *file, const void *buf, size_t len,
+		    u64 pos, enum cachet_io_site site)
+{
+	const struct cred *cred = override_creds(cache->cred);
+	unsigned int nofs = memalloc_nofs_save();
+	loff_t at = pos;
+	ssize_t n = cachet_inject(site);
+
+	while (!n && len) {
+		n = kernel_write(file, buf, len, &at);
+		if (n <= 0) {
+			n = n ?: -EIO;
+			break;
+		}
+		buf += n;
+		len -= n;
+		n = 0;
+	}
+	memalloc_nofs_restore(nofs);
+	revert_creds(cred);
+	return finish(cache, site, n);
+}
+
+/**
+ * cachet_io_direct - read or write a file of the cache past the page cache
+ * @cache: cache
+ * @file: its super or data
+ * @buf: page-aligned, from kmalloc or vmalloc
+ * @len: bytes, a multiple of the page size
+ * @pos: byte offset, a multiple of the page size
+ * @write: true: write, and return when it is durable (for super) or done (for data)
+ * @site: for errors and fault injection
+ *
+ * Return: 0 or -errno.
+ */
+int cachet_io_direct(struct cachet_cache *cache, struct file *file, void *buf, size_t len,
+		     u64 pos, bool write, enum cachet_io_site site)
+{
+	unsigned int i, nr = len >> PAGE_SHIFT, nofs;
+	const struct cred *cred;
+	struct bio_vec *bv;
+	struct iov_iter iter;
+	struct kiocb iocb;
+	ssize_t n;
+
+	nofs = memalloc_nofs_save();
+	bv = kvmalloc_array(nr, sizeof(*bv), GFP_KERNEL);
+	if (!bv) {
+		memalloc_nofs_restore(nofs);
+		return -ENOMEM;
+	}
+	for (i = 0; i < nr; i++) {
+		void *p = buf + ((size_t)i << PAGE_SHIFT);
+		struct page *page = is_vmalloc_addr(p) ? vmalloc_to_page(p) : virt_to_page(p);
+
+		bvec_set_page(&bv[i], page, PAGE_SIZE, 0);
+	}
+	iov_iter_bvec(&iter, write ? ITER_SOURCE : ITER_DEST, bv, nr, len);
+	init_sync_kiocb(&iocb, file);
+	iocb.ki_pos = pos;
+	iocb.ki_flags |= IOCB_DIRECT;
+	if (write && file == cache->super_file)
+		iocb.ki_flags |= IOCB_DSYNC | IOCB_SYNC;
+
+	cred = override_creds(cache->cred);
+	n = cachet_inject(site);
+	if (!n)
+		n = write ? vfs_iocb_iter_write(file, &iocb, &iter) :
+			    vfs_iocb_iter_read(file, &iocb, &iter);
+	revert_creds(cred);
+	kvfree(bv);
+	memalloc_nofs_restore(nofs);
+	if (n >= 0 && n != len)
+		n = -EIO;
+	return finish(cache, site, n);
+}
+
+/**
+ * cachet_io_flush - make all that was written to a file durable
+ * @cache: cache
+ * @file: its index or data
+ * @site: for errors and fault injection
+ *
+ * Return: 0 or -errno; then nothing may be said to be durable.
+ */
+int cachet_io_flush(struct cachet_cache *cache, struct file *file, enum cachet_io_site site)
+{
+	const struct cred *cred = override_creds(cache->cred);
+	unsigned int nofs = memalloc_nofs_save();
+	int ret = cachet_inject(site);
+
+	if (!ret)
+		ret = vfs_fsync(file, 0);
+	memalloc_nofs_restore(nofs);
+	revert_creds(cred);
+	/* A flush that failed for whatever reason can't be tried again. */
+	if (ret)
+		cachet_io_error(cache, site, ret);
+	return ret;
+}

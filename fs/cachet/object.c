@@ -1,0 +1,612 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * object.c - network files: lookup, withdrawal, invalidation, size, local writes
+ *
+ *   fscache cookie --lookup--> struct cachet_obj --head record--> index
+ *
+ * An object's head says which coherency data its content belongs to. When that
+ * does not match, or on invalidation, the object gets a new generation: all that
+ * was known of its content is void at once, in memory and on disk.
+ *
+ * There is one structure at most for a fingerprint: it outlives its cookie while
+ * a block waits to be sealed, and a new cookie for the same file takes it over.
+ *
+ * Local writes: from the first to the moment when fscache lets go of the cookie
+ * with all written back, a session runs. What was stored in it carries its
+ * number, and counts after a crash only if the head says that the server has
+ * acknowledged that session. A head found with a running session is emptied.
+ *
+ * Invalidation and reads under way: content that was asked of the server before
+ * an invalidation may arrive after it. Each operation counts itself in; while
+ * one that began before is still running, nothing is stored.
+ */
+#include "internal.h"
+#include "trace.h"
+
+static atomic_t debug_ids;
+
+/* ---- references --------------------------------------------------------- */
+
+/**
+ * cachet_object_get - take a reference
+ * @obj: object with a reference
+ * @why: for the trace
+ *
+ * Any context. Return: @obj.
+ */
+struct cachet_obj *cachet_object_get(struct cachet_obj *obj, enum cachet_ref_why why)
+{
+	int r;
+
+	__refcount_inc(&obj->ref, &r);
+	trace_cachet_ref(obj->debug_id, r + 1, why);
+	return obj;
+}
+
+/**
+ * cachet_object_put - give a reference back
+ * @obj: object
+ * @why: for the trace
+ *
+ * Any context in which @obj can't be the last one; else process context.
+ */
+void cachet_object_put(struct cachet_obj *obj, enum cachet_ref_why why)
+{
+	struct cachet_cache *cache = obj->cache;
+	unsigned int id = obj->debug_id;
+	bool last;
+
+	trace_cachet_ref(id, refcount_read(&obj->ref) - 1, why);
+	/* The table finds objects under this lock: none is found once it is at 0. */
+	last = refcount_dec_and_lock(&obj->ref, &cache->objects_lock);
+	if (!last)
+		return;
+	hash_del(&obj->hash);
+	spin_unlock(&cache->objects_lock);
+	mutex_destroy(&obj->lock);
+	kmem_cache_free(cachet_object_slab, obj);
+	if (atomic_dec_and_test(&cache->nr_objects))
+		wake_up_all(&cache->idle_wait);
+}
+
+/**
+ * cachet_object_wait_all - wait until no object is left
+ * @cache: being detached
+ */
+void cachet_object_wait_all(struct cachet_cache *cache)
+{
+	wait_event(cache->idle_wait, !atomic_read(&cache->nr_objects));
+}
+
+static u32 hash_of(const u8 *fp)
+{
+	u32 h;
+
+	memcpy(&h, fp, sizeof(h));
+	return h;
+}
+
+/* The one structure of a fingerprint, with a reference; new: locked. */
+static struct cachet_obj *find_or_new(struct cachet_cache *cache, const u8 *fp, bool *ret_new)
+{
+	struct cachet_obj *obj, *new;
+
+	new = kmem_cache_zalloc(cachet_object_slab, GFP_NOFS);
+	if (!new)
+		return NULL;
+	INIT_LIST_HEAD(&new->link);
+	refcount_set(&new->ref, 1);
+	new->debug_id = atomic_inc_return(&debug_ids);
+	new->cache = cache;
+	memcpy(new->fp, fp, CACHET_FP_BYTES);
+	mutex_init(&new->lock);
+	spin_lock_init(&new->spin);
+	new->flags = CACHET_OBJ_DEAD;
+
+	spin_lock(&cache->objects_lock);
+	hash_for_each_possible(cache->objects, obj, hash, hash_of(fp)) {
+		if (memcmp(obj->fp, fp, CACHET_FP_BYTES))
+			continue;
+		refcount_inc(&obj->ref);
+		spin_unlock(&cache->objects_lock);
+		trace_cachet_ref(obj->debug_id, refcount_read(&obj->ref), CACHET_REF_LOOKUP);
+		mutex_destroy(&new->lock);
+		kmem_cache_free(cachet_object_slab, new);
+		*ret_new = false;
+		return obj;
+	}
+	hash_add(cache->objects, &new->hash, hash_of(fp));
+	atomic_inc(&cache->nr_objects);
+	spin_unlock(&cache->objects_lock);
+	trace_cachet_ref(new->debug_id, 1, CACHET_REF_NEW);
+	*ret_new = true;
+	return new;
+}
+
+/* ---- fingerprints ------------------------------------------------------- */
+
+/* Of an object: the cache, the volume and its generation, the file. */
+static void object_fp(struct cachet_cache *cache, struct cachet_volume *vol,
+		      struct fscache_cookie *cookie, u8 out[CACHET_FP_BYTES])
+{
+	const u8 *vkey = cookie->volume->key;
+	__le64 generation = cpu_to_le64(vol->generation);
+	u8 digest[CACHET_DIGEST_BYTES];
+	struct cachet_sha256_ctx ctx;
+
+	cachet_sha256_begin(&ctx);
+	cachet_sha256_add(&ctx, cache->super.uuid, CACHET_UUID_BYTES);
+	cachet_sha256_add(&ctx, &generation, sizeof(generation));
+	cachet_sha256_add(&ctx, vkey, 1 + vkey[0]);
+	cachet_sha256_add(&ctx, fscache_get_key(cookie), cookie->key_len);
+	cachet_sha256_end(&ctx, digest);
+	memcpy(out, digest, CACHET_FP_BYTES);
+}
+
+/* Of the coherency data that the cookie has now, and its size. */
+static void coherency_fp(struct fscache_cookie *cookie, u8 out[CACHET_FP_BYTES],
+			 loff_t *ret_size)
+{
+	struct cachet_sha256_ctx ctx;
+	u8 digest[CACHET_DIGEST_BYTES], aux[255];
+	u8 len;
+
+	spin_lock(&cookie->lock);
+	len = cookie->aux_len;
+	memcpy(aux, len > sizeof(cookie->inline_aux) ? cookie->aux : cookie->inline_aux, len);
+	*ret_size = cookie->object_size;
+	spin_unlock(&cookie->lock);
+
+	cachet_sha256_begin(&ctx);
+	cachet_sha256_add(&ctx, &len, 1);
+	cachet_sha256_add(&ctx, aux, len);
+	cachet_sha256_end(&ctx, digest);
+	memcpy(out, digest, CACHET_FP_BYTES);
+}
+
+/* ---- the head ----------------------------------------------------------- */
+
+/**
+ * cachet_new_generation - a number that no object of this cache ever had
+ * @cache: cache
+ *
+ * Made of the running epoch and a counter. 2^24 invalidations in one epoch would
+ * take 300 ns each for 5 s; they commit at the latest then.
+ */
+u64 cachet_new_generation(struct cachet_cache *cache)
+{
+	u64 generation;
+
+	down_read(&cache->epoch_sem);
+	generation = cache->epoch << 24 | (atomic64_inc_return(&cache->generations) & 0xffffff);
+	up_read(&cache->epoch_sem);
+	return generation;
+}
+
+/**
+ * cachet_object_write_head - write an object's head record
+ * @obj: object, under its lock
+ * @touch: nothing changed but the time of use: what the record says stays as
+ *	trusted as it was
+ *
+ * Return: 0 or -errno.
+ */
+int cachet_object_write_head(struct cachet_obj *obj, bool touch)
+{
+	struct cachet_key key = { .kind = CACHET_REC_OBJECT, .fp = obj->fp };
+	struct cachet_object o = {};
+	int ret;
+
+	o.rec.nr = obj->inline_nr;
+	o.rec.flags = obj->inline_nr ?
+		obj->inline_flags & (CACHET_REC_SEALED | CACHET_REC_SHARED) : 0;
+	if (obj->session)
+		o.rec.flags |= CACHET_REC_LOCAL;
+	o.generation = cpu_to_le64(obj->generation);
+	o.size = cpu_to_le64(obj->size);
+	memcpy(o.coherency, obj->coherency, sizeof(o.coherency));
+	o.volume = cpu_to_le32(obj->volume_id);
+	obj->last_use = cachet_now();
+	o.last_use = cpu_to_le32(obj->last_use);
+	o.acked = cpu_to_le32(obj->acked);
+	o.block_shift = obj->block_shift;
+	o.uses = obj->uses;
+	if (obj->inline_nr) {
+		cachet_piece_encode(&o.extent, &obj->inline_piece);
+		if (obj->inline_flags & CACHET_REC_SEALED)
+			memcpy(o.digest, obj->inline_digest, sizeof(o.digest));
+	}
+	ret = cachet_index_put(obj->cache, &key, &o, touch);
+	if (!ret)
+		obj->flags |= CACHET_OBJ_ON_DISK;
+	return ret;
+}
+
+/* Forget all content, in memory. Under lock. */
+static void empty(struct cachet_obj *obj, u64 generation, u8 block_shift)
+{
+	spin_lock(&obj->spin);
+	obj->generation = generation;
+	obj->block_shift = block_shift;
+	obj->inline_nr = 0;
+	obj->inline_flags = 0;
+	obj->seq++;
+	obj->nr_stale_ops += obj->nr_ops;
+	obj->nr_ops = 0;
+	spin_unlock(&obj->spin);
+	obj->flags &= ~(CACHET_OBJ_EXTENTS | CACHET_OBJ_DEAD);
+	obj->acked = 0;
+	if (obj->session)
+		obj->session = 1;
+}
+
+static void adopt_inline(struct cachet_obj *obj, const struct cachet_object *o, u8 flags)
+{
+	spin_lock(&obj->spin);
+	obj->inline_nr = o->rec.nr;
+	obj->inline_flags = flags;
+	cachet_piece_decode(&o->extent, &obj->inline_piece);
+	memcpy(obj->inline_digest, o->digest, sizeof(obj->inline_digest));
+	spin_unlock(&obj->spin);
+}
+
+/* What the index knows of the file becomes the object's state. Under lock. */
+static enum cachet_object_why load(struct cachet_obj *obj, const u8 *coherency, loff_t size)
+{
+	struct cachet_key key = { .kind = CACHET_REC_OBJECT, .fp = obj->fp };
+	struct cachet_cache *cache = obj->cache;
+	enum cachet_object_why why;
+	struct cachet_object o;
+	enum cachet_trust trust;
+
+	trust = cachet_index_find(cache, &key, &o);
+	obj->flags &= ~(CACHET_OBJ_ON_DISK | CACHET_OBJ_EXTENTS | CACHET_OBJ_DEAD);
+	obj->session = 0;
+	memcpy(obj->coherency, coherency, sizeof(obj->coherency));
+	obj->block_shift = cachet_volume_block_shift(obj->volume);
+	obj->last_use = 0;
+	obj->uses = 0;
+	spin_lock(&obj->spin);
+	obj->size = size;
+	spin_unlock(&obj->spin);
+
+	if (trust == CACHET_ABSENT) {
+		cachet_count(cache, lookups_new);
+		empty(obj, cachet_new_generation(cache), obj->block_shift);
+		return CACHET_OBJECT_CREATED;
+	}
+	obj->last_use = le32_to_cpu(o.last_use);
+	obj->uses = min(o.uses, (u8)254) + 1;
+	if (memcmp(o.coherency, coherency, sizeof(o.coherency)) || le64_to_cpu(o.size) != size) {
+		cachet_count(cache, lookups_stale);
+		why = CACHET_OBJECT_CHANGED;
+	} else if (o.rec.flags & CACHET_REC_LOCAL) {
+		cachet_count(cache, lookups_unacked);
+		why = CACHET_OBJECT_UNACKED;
+	} else if (trust == CACHET_SUSPECT) {
+		/* Only block 0, and only if it passes its digest. */
+		cachet_count(cache, lookups_found);
+		empty(obj, cachet_new_generation(cache), o.block_shift);
+		if (o.rec.nr && (o.rec.flags & CACHET_REC_SEALED))
+			adopt_inline(obj, &o, CACHET_REC_SEALED | CACHET_MAP_SUSPECT);
+		else
+			cachet_count(cache, suspect_dropped);
+		return CACHET_OBJECT_SUSPECTED;
+	} else {
+		cachet_count(cache, lookups_found);
+		empty(obj, le64_to_cpu(o.generation), o.block_shift);
+		obj->acked = le32_to_cpu(o.acked);
+		obj->flags |= CACHET_OBJ_ON_DISK | CACHET_OBJ_EXTENTS;
+		adopt_inline(obj, &o, o.rec.flags & (CACHET_REC_SEALED | CACHET_REC_SHARED));
+		return CACHET_OBJECT_FOUND;
+	}
+	empty(obj, cachet_new_generation(cache), obj->block_shift);
+	return why;
+}
+
+/* ---- fscache operations ------------------------------------------------- */
+
+/**
+ * cachet_object_lookup - fscache: a file begins to be used
+ * @cookie: its cookie, state LOOKING_UP
+ *
+ * Return: true: cookie->cache_priv is set.
+ */
+bool cachet_object_lookup(struct fscache_cookie *cookie)
+{
+	struct cachet_volume *vol = cookie->volume->cache_priv;
+	struct cachet_cache *cache = vol->cache;
+	enum cachet_object_why why = CACHET_OBJECT_REVIVED;
+	u8 fp[CACHET_FP_BYTES], coherency[CACHET_FP_BYTES];
+	struct cachet_obj *obj;
+	bool is_new;
+	loff_t size;
+
+	if (cachet_cache_out(cache))
+		return false;
+	object_fp(cache, vol, cookie, fp);
+	coherency_fp(cookie, coherency, &size);
+	obj = find_or_new(cache, fp, &is_new);
+	if (!obj)
+		return false;
+
+	mutex_lock(&obj->lock);
+	if (WARN_ON_ONCE(obj->cookie)) {	/* fscache has one cookie for a key */
+		mutex_unlock(&obj->lock);
+		cachet_object_put(obj, CACHET_REF_FAILED);
+		return false;
+	}
+	obj->volume = vol;
+	obj->volume_id = vol->id;
+	if ((obj->flags & CACHET_OBJ_DEAD) || obj->size != size ||
+	    memcmp(obj->coherency, coherency, sizeof(coherency)))
+		why = load(obj, coherency, size);
+	obj->cookie = cookie;
+	mutex_unlock(&obj->lock);
+
+	atomic_inc(&vol->nr_objects);
+	atomic_inc(&cache->nr_in_use);
+	spin_lock(&cache->objects_lock);
+	list_add_tail(&obj->link, &cache->withdrawing);
+	spin_unlock(&cache->objects_lock);
+	fscache_count_object(cookie->volume->cache);
+	cookie->cache_priv = obj;
+	trace_cachet_object(obj, why);
+	return true;
+}
+
+/* Withdrawal of a file with local writes: does the server have them all? */
+static void end_session(struct cachet_obj *obj, struct fscache_cookie *cookie,
+			const u8 *coherency, loff_t size)
+{
+	/* Users are left (detach): dirty pages may still be on their way. */
+	if (atomic_read(&cookie->n_active)) {
+		obj->session = 0;
+		empty(obj, cachet_new_generation(obj->cache), obj->block_shift);
+		obj->flags |= CACHET_OBJ_DEAD;
+		cachet_object_write_head(obj, false);
+		trace_cachet_object(obj, CACHET_OBJECT_UNACKED);
+		return;
+	}
+	obj->acked = obj->session;
+	obj->session = 0;
+	memcpy(obj->coherency, coherency, sizeof(obj->coherency));
+	spin_lock(&obj->spin);
+	obj->size = size;
+	obj->inline_flags &= ~CACHET_REC_LOCAL;
+	spin_unlock(&obj->spin);
+	cachet_object_write_head(obj, false);
+	cachet_count(obj->cache, objects_acked);
+	trace_cachet_object(obj, CACHET_OBJECT_ACKED);
+}
+
+/**
+ * cachet_object_withdraw - fscache: a file ceases to be used
+ * @cookie: no access is under way
+ */
+void cachet_object_withdraw(struct fscache_cookie *cookie)
+{
+	struct cachet_obj *obj = cookie->cache_priv;
+	struct fscache_cache *fscache = cookie->volume->cache;
+	struct cachet_cache *cache = obj->cache;
+	u8 coherency[CACHET_FP_BYTES];
+	loff_t size;
+
+	spin_lock(&cache->objects_lock);
+	list_del_init(&obj->link);
+	spin_unlock(&cache->objects_lock);
+
+	coherency_fp(cookie, coherency, &size);
+	mutex_lock(&obj->lock);
+	if (test_bit(FSCACHE_COOKIE_RETIRED, &cookie->flags)) {
+		struct cachet_key key = { .kind = CACHET_REC_OBJECT, .fp = obj->fp };
+
+		obj->session = 0;
+		empty(obj, cachet_new_generation(cache), obj->block_shift);
+		obj->flags |= CACHET_OBJ_DEAD;
+		cachet_index_drop(cache, &key);
+		trace_cachet_object(obj, CACHET_OBJECT_RETIRED);
+	} else if (obj->session) {
+		clear_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags);
+		end_session(obj, cookie, coherency, size);
+	} else if (memcmp(obj->coherency, coherency, sizeof(coherency)) || obj->size != size) {
+		/*
+		 * The network filesystem has followed the file's attributes, and would
+		 * have invalidated it if its content had changed with them. Not so
+		 * when users are left: then nobody has said that this is the last word.
+		 */
+		if (atomic_read(&cookie->n_active)) {
+			obj->flags |= CACHET_OBJ_DEAD;
+		} else {
+			cachet_object_resize(obj, size);
+			memcpy(obj->coherency, coherency, sizeof(obj->coherency));
+			if (obj->flags & CACHET_OBJ_ON_DISK)
+				cachet_object_write_head(obj, false);
+		}
+	} else if ((obj->flags & CACHET_OBJ_ON_DISK) &&
+		   cachet_now() - obj->last_use >= CACHET_TOUCH_SECONDS) {
+		cachet_object_write_head(obj, true);
+	}
+	trace_cachet_object(obj, CACHET_OBJECT_WITHDRAWN);
+	atomic_dec(&obj->volume->nr_objects);
+	obj->volume = NULL;
+	obj->cookie = NULL;
+	mutex_unlock(&obj->lock);
+
+	atomic_dec(&cache->nr_in_use);
+	cookie->cache_priv = NULL;
+	cachet_object_put(obj, CACHET_REF_WITHDRAW);
+	fscache_uncount_object(fscache);
+}
+
+/**
+ * cachet_object_invalidate - fscache: what is cached of a file is not its content
+ * @cookie: state INVALIDATING
+ *
+ * Return: true: I/O may go on, on an empty object.
+ */
+bool cachet_object_invalidate(struct fscache_cookie *cookie)
+{
+	struct cachet_obj *obj = cookie->cache_priv;
+	u8 coherency[CACHET_FP_BYTES];
+	loff_t size;
+	int ret = 0;
+
+	coherency_fp(cookie, coherency, &size);
+	mutex_lock(&obj->lock);
+	empty(obj, cachet_new_generation(obj->cache), obj->block_shift);
+	memcpy(obj->coherency, coherency, sizeof(obj->coherency));
+	spin_lock(&obj->spin);
+	obj->size = size;
+	spin_unlock(&obj->spin);
+	/* What is on disk must not come back with the next attach. */
+	if (obj->flags & CACHET_OBJ_ON_DISK)
+		ret = cachet_object_write_head(obj, false);
+	mutex_unlock(&obj->lock);
+	cachet_count(obj->cache, invalidations);
+	trace_cachet_object(obj, CACHET_OBJECT_INVALIDATED);
+	if (ret)	/* Out of service, or about to be: what is on disk can't be relied on */
+		cachet_io_error(obj->cache, CACHET_IO_INDEX_WRITE, ret);
+	fscache_resume_after_invalidation(cookie);
+	return true;
+}
+
+/**
+ * cachet_object_resize - the size of a file is another one than was known
+ * @obj: object, under its lock
+ * @new_size: bytes
+ *
+ * What lies beyond the smaller of the two sizes is forgotten, from the page on
+ * that it lies in: if the file grows again, it can't come back.
+ */
+void cachet_object_resize(struct cachet_obj *obj, loff_t new_size)
+{
+	u32 per_shift = obj->block_shift - CACHET_PAGE_SHIFT;
+	loff_t old_size = obj->size, cut = min(old_size, new_size);
+	u64 first = cut >> CACHET_PAGE_SHIFT;
+	u64 end = DIV_ROUND_UP((u64)old_size, CACHET_PAGE_BYTES), block, last;
+	struct cachet_map *m;
+
+	if (new_size == old_size)
+		return;
+	spin_lock(&obj->spin);
+	obj->size = new_size;
+	spin_unlock(&obj->spin);
+	cachet_count(obj->cache, resizes);
+	trace_cachet_object(obj, CACHET_OBJECT_RESIZED);
+	if (first >= end)	/* Grew from a page boundary: nothing was there */
+		return;
+
+	block = first >> per_shift;
+	last = (end - 1) >> per_shift;
+	m = last - block < CACHET_PUNCH_BLOCKS ? kmalloc(sizeof(*m), GFP_NOFS) : NULL;
+	for (; m && block <= last; block++) {
+		u32 per = 1u << per_shift;
+		u32 off = max(first, block << per_shift) - (block << per_shift);
+		int parts = cachet_map_load(obj, block, m);
+		unsigned int i;
+
+		if (parts < 0)
+			goto whole;
+		if (!m->nr)
+			continue;
+		for (i = 0; i < m->nr; i++)
+			cachet_seg_live(obj->cache, &m->piece[i], false);
+		if (cachet_map_punch(m, off, per - off))
+			m->nr = 0;
+		for (i = 0; i < m->nr; i++)
+			cachet_seg_live(obj->cache, &m->piece[i], true);
+		if (cachet_map_store(obj, block, m, parts))
+			goto whole;
+	}
+	if (m) {
+		kfree(m);
+		return;
+	}
+whole:
+	kfree(m);
+	empty(obj, cachet_new_generation(obj->cache), obj->block_shift);
+	if (obj->flags & CACHET_OBJ_ON_DISK)
+		cachet_object_write_head(obj, false);
+	trace_cachet_object(obj, CACHET_OBJECT_CUT);
+}
+
+/**
+ * cachet_object_rebuild - give a file another block size
+ * @obj: object with an operation begun
+ * @shift: log2 of the size, 0: the volume's
+ *
+ * Empties it: its map is made of blocks of the old size.
+ *
+ * Return: 0 or -errno.
+ */
+int cachet_object_rebuild(struct cachet_obj *obj, u8 shift)
+{
+	int ret = 0;
+
+	mutex_lock(&obj->lock);
+	if (!shift)
+		shift = cachet_volume_block_shift(obj->volume);
+	if (shift != obj->block_shift) {
+		empty(obj, cachet_new_generation(obj->cache), shift);
+		ret = cachet_object_write_head(obj, false);
+		trace_cachet_object(obj, CACHET_OBJECT_CUT);
+	}
+	mutex_unlock(&obj->lock);
+	return ret;
+}
+
+/**
+ * cachet_object_prepare_to_write - fscache: a file is about to be written here
+ * @cookie: its cookie
+ *
+ * The head says so on disk before the first such byte can be there.
+ */
+void cachet_object_prepare_to_write(struct fscache_cookie *cookie)
+{
+	struct cachet_obj *obj = cookie->cache_priv;
+
+	mutex_lock(&obj->lock);
+	if (!obj->session) {
+		obj->session = obj->acked + 1;
+		if (obj->flags & CACHET_OBJ_ON_DISK)
+			cachet_object_write_head(obj, false);
+		cachet_count(obj->cache, objects_dirty);
+		trace_cachet_object(obj, CACHET_OBJECT_DIRTIED);
+	}
+	mutex_unlock(&obj->lock);
+}
+
+/**
+ * cachet_object_begin - an operation on a file begins
+ * @obj: object
+ *
+ * Any context. Return: to be given to cachet_object_end().
+ */
+unsigned int cachet_object_begin(struct cachet_obj *obj)
+{
+	unsigned int seq;
+
+	spin_lock(&obj->spin);
+	obj->nr_ops++;
+	seq = obj->seq;
+	spin_unlock(&obj->spin);
+	return seq;
+}
+
+/**
+ * cachet_object_end - it ends
+ * @obj: object
+ * @seq: of cachet_object_begin()
+ *
+ * Any context but hard interrupts.
+ */
+void cachet_object_end(struct cachet_obj *obj, unsigned int seq)
+{
+	spin_lock(&obj->spin);
+	if (seq == obj->seq)
+		obj->nr_ops--;
+	else
+		obj->nr_stale_ops--;
+	spin_unlock(&obj->spin);
+}

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * seal.c - giving blocks their digest, and storing equal blocks once
+ *
+ *   whole block at hand -> digest -> stored already? publish it, write nothing
+ *                                    else write it, with its digest known
+ *   block complete later -> read back -> digest -> stored already? point there
+ *                                    else record digest and place
+ *
+ * A thread per cache does all hashing, at low priority: a fill never waits for
+ * it. Only so many bytes may wait with their pages held; beyond that blocks are
+ * written unsealed and are read back when the thread has time.
+ *
+ * A digest is only ever believed if it was computed here, over the bytes.
+ */
+#include <linux/iov_iter.h>
+#include <linux/sched.h>
+#include "internal.h"
+#include "trace.h"
+
+/* A block to be read back and sealed. */
+struct cachet_seal_job {
+	struct kthread_work work;
+	struct cachet_obj *obj;
+	u64	generation;		/* Of the object, when it was queued */
+	u32	block;
+};
+
+/* ---- digests ------------------------------------------------------------ */
+
+/**
+ * cachet_digest_buffer - SHA-256 of kernel memory
+ * @buf: bytes
+ * @bytes: how many
+ * @out: digest
+ */
+void cachet_digest_buffer(const void *buf, size_t bytes, u8 out[CACHET_DIGEST_BYTES])
+{
+	struct cachet_sha256_ctx ctx;
+
+	cachet_sha256_begin(&ctx);
+	while (bytes) {
+		size_t n = min_t(size_t, bytes, 64 << 10);
+
+		cachet_sha256_add(&ctx, buf, n);
+		buf += n;
+		bytes -= n;
+		cond_resched();
+	}
+	cachet_sha256_end(&ctx, out);
+}
+
+static size_t digest_step(void *base, size_t progress, size_t len, void *priv, void *priv2)
+{
+	cachet_sha256_add(priv, base, len);
+	return 0;
+}
+
+/**
+ * cachet_digest_iter - SHA-256 of what an iterator points to
+ * @iter: kernel memory of any kind; a copy, so the caller's does not advance
+ * @bytes: how many
+ * @out: digest
+ */
+void cachet_digest_iter(struct iov_iter iter, size_t bytes, u8 out[CACHET_DIGEST_BYTES])
+{
+	struct cachet_sha256_ctx ctx;
+
+	cachet_sha256_begin(&ctx);
+	while (bytes) {
+		size_t n = min_t(size_t, bytes, 64 << 10);
+
+		iterate_and_advance_kernel(&iter, n, &ctx, NULL, digest_step);
+		bytes -= n;
+		cond_resched();
+	}
+	cachet_sha256_end(&ctx, out);
+}
+
+/* ---- content records ---------------------------------------------------- */
+
+/**
+ * cachet_content_find - is a block with this digest stored?
+ * @cache: cache
+ * @digest: SHA-256 of the block, computed here
+ * @pages: its length
+ * @ret: the pieces in which it is stored, off from 0 on
+ *
+ * Return: the number of pieces, 0 if it is not stored.
+ */
+int cachet_content_find(struct cachet_cache *cache, const u8 digest[CACHET_DIGEST_BYTES],
+			u32 pages, struct cachet_piece ret[CACHET_SEALED_EXTENTS])
+{
+	struct cachet_key key = { .kind = CACHET_REC_CONTENT, .fp = digest };
+	struct cachet_content c;
+	unsigned int i;
+
+	if (cachet_index_find(cache, &key, &c) != CACHET_TRUSTED ||
+	    le32_to_cpu(c.pages) != pages)
+		return 0;
+	for (i = 0; i < c.rec.nr; i++) {
+		cachet_piece_decode(&c.extent[i], &ret[i]);
+		if (!cachet_seg_current(cache, &ret[i]))
+			return 0;
+	}
+	return c.rec.nr;
+}
+
+/**
+ * cachet_content_add - record where a block with this digest is stored
+ * @cache: cache
+ * @digest: SHA-256 of the block, computed here
+ * @piece: where
+ * @nr: pieces, 1 to CACHET_SEALED_EXTENTS, without a gap
+ * @off: of the first, to be counted from
+ * @pages: length of the block
+ */
+void cachet_content_add(struct cachet_cache *cache, const u8 digest[CACHET_DIGEST_BYTES],
+			const struct cachet_piece *piece, u32 nr, u32 off, u32 pages)
+{
+	struct cachet_key key = { .kind = CACHET_REC_CONTENT, .fp = digest };
+	struct cachet_content c = {};
+	struct cachet_piece p;
+	unsigned int i, j;
+	u32 at = 0;
+
+	/* The record wants its pieces in order. */
+	for (i = 0; i < nr; i++) {
+		for (j = 0; j < nr; j++)
+			if (piece[j].off == off + at)
+				break;
+		if (WARN_ON_ONCE(j == nr))
+			return;
+		p = piece[j];
+		p.off = at;
+		at += p.len;
+		cachet_piece_encode(&c.extent[i], &p);
+	}
+	c.rec.nr = nr;
+	c.rec.flags = CACHET_REC_SEALED;
+	c.pages = cpu_to_le32(pages);
+	memcpy(c.digest, digest, sizeof(c.digest));
+	cachet_index_put(cache, &key, &c, false);
+}
+
+/* ---- before the write --------------------------------------------------- */
+
+static void seal_fill_work(struct kthread_work *work)
+{
+	struct cachet_fill *fill = container_of(work, struct cachet_fill, seal);
+	struct cachet_cache *cache = fill->obj->cache;
+	size_t bytes = (size_t)fill->len << CACHET_PAGE_SHIFT;
+
+	cachet_digest_iter(fill->iter, bytes, fill->digest);
+	fill->flags |= CACHET_FILL_SEALED;
+	fill->nr = cachet_content_find(cache, fill->digest, fill->len, fill->piece);
+	atomic64_sub(bytes, &cache->inline_bytes);
+	if (fill->nr) {
+		trace_cachet_fill(fill, CACHET_FILL_SHARED_WHY);
+		cachet_fill_publish(fill);
+	} else {
+		cachet_fill_submit(fill);
+	}
+}
+
+/**
+ * cachet_seal_fill - seal a fill before it is written, if that can be
+ * @fill: with its pages held
+ *
+ * Return: true: the sealer will write or publish it; false: the caller must.
+ */
+bool cachet_seal_fill(struct cachet_fill *fill)
+{
+	struct cachet_cache *cache = fill->obj->cache;
+	s64 bytes = (s64)fill->len << CACHET_PAGE_SHIFT;
+
+	if (!(fill->flags & CACHET_FILL_WHOLE))
+		return false;
+	if (atomic64_add_return(bytes, &cache->inline_bytes) > CACHET_INLINE_SEAL_BYTES) {
+		atomic64_sub(bytes, &cache->inline_bytes);
+		cachet_count(cache, seal_deferred);
+		return false;
+	}
+	trace_cachet_fill(fill, CACHET_FILL_SEAL_WHY);
+	kthread_init_work(&fill->seal, seal_fill_work);
+	kthread_queue_work(cache->sealer, &fill->seal);
+	return true;
+}
+
+/* ---- after the write ---------------------------------------------------- */
+
+static bool same_pieces(const struct cachet_map *a, const struct cachet_map *b)
+{
+	return a->nr == b->nr && !memcmp(a->piece, b->piece, a->nr * sizeof(a->piece[0]));
+}
+
+/* Write a block in many pieces again, in one. */
+static int rewrite(struct cachet_cache *cache, void *buf, u32 pages, struct cachet_piece *ret,
+		   struct cachet_open **ret_open)
+{
+	int err = cachet_log_reserve(cache, pages, ret, ret_open);
+
+	if (err)
+		return err;
+	ret->off = 0;
+	err = cachet_io_direct(cache, cache->data_file, buf, (size_t)pages << PAGE_SHIFT,
+			       (u64)ret->page << CACHET_PAGE_SHIFT, true, CACHET_IO_DATA_WRITE);
+	if (err)
+		cachet_log_release(*ret_open);
+	return err;
+}
+
+static void seal_block(struct cachet_seal_job *job, struct cachet_map *old,
+		       struct cachet_map *now)
+{
+	struct cachet_obj *obj = job->obj;
+	struct cachet_cache *cache = obj->cache;
+	struct cachet_piece found[CACHET_SEALED_EXTENTS];
+	struct cachet_open *open = NULL;
+	u8 digest[CACHET_DIGEST_BYTES];
+	u32 pages, nr, i;
+	int parts;
+
+	mutex_lock(&obj->lock);
+	cachet_map_load(obj, job->block, old);
+	pages = cachet_block_expected(obj, obj->size, job->block);
+	if (job->generation != obj->generation || (obj->flags & CACHET_OBJ_DEAD))
+		pages = 0;
+	mutex_unlock(&obj->lock);
+	if (!pages || (old->flags & (CACHET_REC_SEALED | CACHET_MAP_SUSPECT)) ||
+	    cachet_map_pages(old) != pages)
+		return;
+	if (cachet_read_map(cache, old, pages, cache->seal_buffer))
+		return;
+	cachet_digest_buffer(cache->seal_buffer, (size_t)pages << PAGE_SHIFT, digest);
+
+	*now = *old;
+	nr = cachet_content_find(cache, digest, pages, found);
+	if (nr) {
+		memcpy(now->piece, found, nr * sizeof(found[0]));
+		now->nr = nr;
+	} else if (now->nr > CACHET_SEALED_EXTENTS) {
+		if (rewrite(cache, cache->seal_buffer, pages, &now->piece[0], &open))
+			return;
+		now->nr = 1;
+	}
+	now->flags = (old->flags & CACHET_REC_LOCAL) | CACHET_REC_SEALED |
+		(nr ? CACHET_REC_SHARED : 0);
+	memcpy(now->digest, digest, sizeof(now->digest));
+
+	mutex_lock(&obj->lock);
+	/* Only if nothing has happened to the block meanwhile. */
+	parts = cachet_map_load(obj, job->block, old + 1);
+	if (job->generation != obj->generation || (obj->flags & CACHET_OBJ_DEAD) ||
+	    !same_pieces(old, old + 1) || (old[1].flags & CACHET_REC_LOCAL) !=
+	    (old->flags & CACHET_REC_LOCAL) || old[1].session != old->session) {
+		mutex_unlock(&obj->lock);
+		goto out;
+	}
+	for (i = 0; i < old->nr; i++)
+		cachet_seg_live(cache, &old->piece[i], false);
+	for (i = 0; i < now->nr; i++)
+		cachet_seg_live(cache, &now->piece[i], true);
+	if (cachet_map_store(obj, job->block, now, parts)) {
+		mutex_unlock(&obj->lock);
+		goto out;
+	}
+	mutex_unlock(&obj->lock);
+	cachet_count(cache, blocks_sealed);
+	if (nr) {
+		cachet_count(cache, blocks_shared);
+		cachet_count_add(cache, bytes_deduped, (u64)pages << CACHET_PAGE_SHIFT);
+	} else {
+		cachet_content_add(cache, digest, now->piece, now->nr, 0, pages);
+	}
+	trace_cachet_sealed(obj, job->block, pages, nr);
+	if (open)
+		cachet_log_note(open, obj, job->block, &now->piece[0], now->flags, digest);
+out:
+	if (open)
+		cachet_log_release(open);
+}
+
+static void seal_later_work(struct kthread_work *work)
+{
+	struct cachet_seal_job *job = container_of(work, struct cachet_seal_job, work);
+	struct cachet_cache *cache = job->obj->cache;
+	struct cachet_map *maps;
+
+	/* What is there, what is there in the end, what it is to become. */
+	maps = kmalloc_array(3, sizeof(*maps), GFP_NOFS);
+	if (maps && !cachet_cache_out(cache) && !test_bit(CACHET_CACHE_LEAVING, &cache->flags))
+		seal_block(job, maps, maps + 2);
+	kfree(maps);
+	atomic_dec(&cache->seal_queue);
+	cachet_object_put(job->obj, CACHET_REF_SEAL);
+	kfree(job);
+	cond_resched();
+}
+
+/**
+ * cachet_seal_later - a block is complete, and has no digest
+ * @obj: object
+ * @block: number of the block in the file
+ *
+ * Process context. If too many wait already it stays unsealed, until somebody
+ * reads it back to front again or asks for it.
+ */
+void cachet_seal_later(struct cachet_obj *obj, u32 block)
+{
+	struct cachet_cache *cache = obj->cache;
+	struct cachet_seal_job *job;
+
+	if (test_bit(CACHET_CACHE_LEAVING, &cache->flags) ||
+	    atomic_read(&cache->seal_queue) >= CACHET_SEAL_QUEUE)
+		return;
+	job = kmalloc(sizeof(*job), GFP_NOFS);
+	if (!job)
+		return;
+	kthread_init_work(&job->work, seal_later_work);
+	job->obj = cachet_object_get(obj, CACHET_REF_SEAL);
+	job->generation = READ_ONCE(obj->generation);
+	job->block = block;
+	atomic_inc(&cache->seal_queue);
+	kthread_queue_work(cache->sealer, &job->work);
+}
+
+/* ---- the thread --------------------------------------------------------- */
+
+/**
+ * cachet_seal_drain - wait until every complete block is sealed
+ * @cache: attached
+ *
+ * Return: 0; -ESHUTDOWN: it is being detached.
+ */
+int cachet_seal_drain(struct cachet_cache *cache)
+{
+	int ret = -ESHUTDOWN;
+
+	down_read(&cache->seal_sem);
+	if (cache->sealer) {
+		/* A fill that was sealed may be published by the other queue. */
+		flush_workqueue(cachet_wq);
+		kthread_flush_worker(cache->sealer);
+		flush_workqueue(cachet_wq);
+		kthread_flush_worker(cache->sealer);
+		ret = 0;
+	}
+	up_read(&cache->seal_sem);
+	return ret;
+}
+
+/**
+ * cachet_seal_init - start the sealer of a cache
+ * @cache: being attached
+ *
+ * Return: 0 or -errno.
+ */
+int cachet_seal_init(struct cachet_cache *cache)
+{
+	struct kthread_worker *worker;
+
+	cache->seal_buffer = kvmalloc(1u << CACHET_MAX_BLOCK_SHIFT, GFP_KERNEL);
+	if (!cache->seal_buffer)
+		return -ENOMEM;
+	worker = kthread_create_worker(0, "cachet-seal/%s", cache->super.tag);
+	if (IS_ERR(worker)) {
+		kvfree(cache->seal_buffer);
+		cache->seal_buffer = NULL;
+		return PTR_ERR(worker);
+	}
+	/* Behind everybody who has something to do for a user. */
+	set_user_nice(worker->task, MAX_NICE);
+	cache->sealer = worker;
+	cachet_worker_start(worker);
+	return 0;
+}
+
+/**
+ * cachet_seal_exit - stop the sealer
+ * @cache: being detached; jobs that are left are dropped quickly
+ */
+void cachet_seal_exit(struct cachet_cache *cache)
+{
+	down_write(&cache->seal_sem);
+	if (cache->sealer)
+		kthread_destroy_worker(cache->sealer);
+	cache->sealer = NULL;
+	up_write(&cache->seal_sem);
+	kvfree(cache->seal_buffer);
+	cache->seal_buffer = NULL;
+}

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * volume.c - network superblocks, and their table in the index
+ *
+ * A volume has an id for people and quotas, and a generation that goes into the
+ * fingerprints of its objects: a new generation empties it at once. The table is
+ * small and fixed; when it is full, the volume that was used longest ago loses
+ * its place, and gets a new id (but the same objects) when it comes back.
+ *
+ * fscache calls acquire and free from a work item each, never twice at once for
+ * a volume. volume_lock guards the table and the list.
+ */
+#include <linux/delay.h>
+#include "internal.h"
+#include "trace.h"
+
+/* First fingerprint generation. A re-created entry starts with it again. */
+#define FIRST_GENERATION	1
+
+static int slot_read(struct cachet_cache *cache, u32 slot, struct cachet_volume_data *ret)
+{
+	u64 pos = cachet_volume_pos(&cache->geo, slot);
+	struct cachet_volume_rec *d;
+	int err;
+
+	d = kmalloc(sizeof(*d), GFP_NOFS);
+	if (!d)
+		return -ENOMEM;
+	err = cachet_io_read(cache, cache->index_file, d, sizeof(*d), pos, CACHET_IO_INDEX_READ);
+	if (!err)
+		err = cachet_volume_decode(d, cache->seed, pos, ret);
+	if (!err && cachet_epoch_trust(cache, ret->epoch) == CACHET_ABSENT)
+		err = -EBADMSG;
+	kfree(d);
+	return err;
+}
+
+static int slot_write(struct cachet_cache *cache, u32 slot, struct cachet_volume_data *v)
+{
+	u64 pos = cachet_volume_pos(&cache->geo, slot);
+	struct cachet_volume_rec *d;
+	int err;
+
+	if (cachet_cache_out(cache))
+		return -EIO;
+	d = kmalloc(sizeof(*d), GFP_NOFS);
+	if (!d)
+		return -ENOMEM;
+	down_read(&cache->epoch_sem);
+	v->epoch = cache->epoch;
+	cachet_volume_encode(d, cache->seed, pos, v);
+	err = cachet_io_write(cache, cache->index_file, d, sizeof(*d), pos,
+			      CACHET_IO_INDEX_WRITE);
+	up_read(&cache->epoch_sem);
+	kfree(d);
+	if (!err)
+		cachet_commit_soon(cache);
+	return err;
+}
+
+static bool id_in_use(struct cachet_cache *cache, u64 id)
+{
+	struct cachet_volume *vol;
+
+	list_for_each_entry(vol, &cache->volumes, link)
+		if (vol->id == id)
+			return true;
+	return false;
+}
+
+/* Find the slot of a key, or the one to take for it. *ret is set if found. */
+static int slot_find(struct cachet_cache *cache, const u8 *key, u8 len,
+		     struct cachet_volume_data *ret, bool *ret_found)
+{
+	struct cachet_volume_data *v;
+	u32 slot, oldest = ~0u;
+	int best = -1, empty = -1, err;
+
+	v = kmalloc(sizeof(*v), GFP_NOFS);
+	if (!v)
+		return -ENOMEM;
+	*ret_found = false;
+	for (slot = 0; slot < cache->geo.nr_volumes; slot++) {
+		err = slot_read(cache, slot, v);
+		if (err == -ENOENT || err == -EBADMSG) {
+			if (empty < 0)
+				empty = slot;
+			/* Slots are taken in order: behind an unused one is nothing. */
+			if (err == -ENOENT)
+				break;
+			continue;
+		}
+		if (err) {
+			best = err;
+			goto out;
+		}
+		if (v->key_len == len && !memcmp(v->key, key, len)) {
+			*ret = *v;
+			*ret_found = true;
+			best = slot;
+			goto out;
+		}
+		if (v->last_use < oldest && !id_in_use(cache, v->id)) {
+			oldest = v->last_use;
+			best = slot;
+		}
+	}
+	if (empty >= 0)
+		best = empty;
+	else if (best < 0)
+		best = -ENOSPC;
+out:
+	kfree(v);
+	return best;
+}
+
+static int record(struct cachet_cache *cache, struct fscache_volume *vcookie,
+		  struct cachet_volume *vol)
+{
+	struct cachet_volume_data *v;
+	const u8 *key = vcookie->key;
+	bool found, changed = true;
+	int slot, err = 0;
+
+	v = kzalloc(sizeof(*v), GFP_NOFS);
+	if (!v)
+		return -ENOMEM;
+	slot = slot_find(cache, key + 1, key[0], v, &found);
+	if (slot < 0) {
+		err = slot;
+		goto out;
+	}
+	if (!found) {
+		memset(v, 0, sizeof(*v));
+		v->id = cache->next_volume++;
+		v->generation = FIRST_GENERATION;
+		v->key_len = key[0];
+		memcpy(v->key, key + 1, key[0]);
+	} else if (v->coherency_len != vcookie->coherency_len ||
+		   memcmp(v->coherency, vcookie->coherency, v->coherency_len)) {
+		/* The whole volume has changed: all its objects become unreachable. */
+		v->generation = cachet_new_generation(cache);
+	} else {
+		changed = cachet_now() - v->last_use >= CACHET_TOUCH_SECONDS;
+	}
+	v->coherency_len = min_t(u8, vcookie->coherency_len, CACHET_VOLUME_COHERENCY_BYTES);
+	memcpy(v->coherency, vcookie->coherency, v->coherency_len);
+	if (changed) {
+		v->last_use = cachet_now();
+		err = slot_write(cache, slot, v);
+		if (err)
+			goto out;
+	}
+	vol->id = v->id;
+	vol->generation = v->generation;
+	vol->block_shift = v->block_shift;
+	vol->slot = slot;
+	vol->last_use = v->last_use;
+out:
+	kfree(v);
+	return err;
+}
+
+/**
+ * cachet_volume_acquire - fscache: a volume begins to use the cache
+ * @vcookie: has no cache_priv yet
+ *
+ * Sets cache_priv on success; without it fscache does not cache the volume.
+ */
+void cachet_volume_acquire(struct fscache_volume *vcookie)
+{
+	struct cachet_cache *cache = vcookie->cache->cache_priv;
+	struct cachet_volume *vol;
+	int err;
+
+	/* Coherency data that can't be kept can't be compared. */
+	if (vcookie->coherency_len > CACHET_VOLUME_COHERENCY_BYTES)
+		return;
+	vol = kzalloc(sizeof(*vol), GFP_KERNEL);
+	if (!vol)
+		return;
+	vol->cache = cache;
+	vol->vcookie = vcookie;
+	mutex_lock(&cache->volume_lock);
+	err = record(cache, vcookie, vol);
+	if (err) {
+		mutex_unlock(&cache->volume_lock);
+		pr_warn_ratelimited("%s: volume '%s' is not cached: no place in the volume table (%d)\n",
+				    cache->super.tag, vcookie->key + 1, err);
+		kfree(vol);
+		return;
+	}
+	list_add(&vol->link, &cache->volumes);
+	mutex_unlock(&cache->volume_lock);
+
+	vcookie->cache_priv = vol;
+	/* While it is cached, its accesses do not fall to zero. */
+	atomic_inc(&vcookie->n_accesses);
+	trace_cachet_volume(cache, vol->id, vol->generation, true);
+	cachet_event(cache, CACHET_EVENT_VOLUME, vol->id, 0);
+}
+
+static void release(struct cachet_volume *vol)
+{
+	trace_cachet_volume(vol->cache, vol->id, vol->generation, false);
+	vol->vcookie->cache_priv = NULL;
+	kfree(vol);
+}
+
+/**
+ * cachet_volume_free - fscache: a volume ceases to use the cache
+ * @vcookie: its last cookie is gone
+ */
+void cachet_volume_free(struct fscache_volume *vcookie)
+{
+	struct cachet_volume *vol = vcookie->cache_priv;
+	struct cachet_cache *cache;
+	struct cachet_volume_data *v;
+
+	if (!vol)
+		return;
+	cache = vol->cache;
+	mutex_lock(&cache->volume_lock);
+	list_del_init(&vol->link);
+	if (test_bit(FSCACHE_VOLUME_INVALIDATE, &vcookie->flags)) {
+		v = kmalloc(sizeof(*v), GFP_NOFS | __GFP_NOFAIL);
+		if (!slot_read(cache, vol->slot, v) && v->id == vol->id) {
+			v->generation = cachet_new_generation(cache);
+			slot_write(cache, vol->slot, v);
+		}
+		kfree(v);
+	}
+	mutex_unlock(&cache->volume_lock);
+	release(vol);
+}
+
+/* A volume of the list, with a reference to its cookie; all: also withdrawn ones. */
+static struct cachet_volume *next_volume(struct cachet_cache *cache, bool all)
+{
+	struct cachet_volume *vol;
+
+again:
+	mutex_lock(&cache->volume_lock);
+	list_for_each_entry(vol, &cache->volumes, link) {
+		if (vol->withdrawn && !all)
+			continue;
+		if (fscache_try_get_volume(vol->vcookie, fscache_volume_get_withdraw)) {
+			vol->withdrawn = true;
+			if (all)
+				list_del_init(&vol->link);
+			mutex_unlock(&cache->volume_lock);
+			return vol;
+		}
+		/* Its last reference is gone: fscache is about to free it. */
+		mutex_unlock(&cache->volume_lock);
+		fsleep(1000);
+		goto again;
+	}
+	mutex_unlock(&cache->volume_lock);
+	return NULL;
+}
+
+/**
+ * cachet_volume_withdraw_all - detach: no lookup begins any more
+ * @cache: fscache_withdraw_cache() has been called
+ *
+ * Waits for those under way.
+ */
+void cachet_volume_withdraw_all(struct cachet_cache *cache)
+{
+	struct cachet_volume *vol;
+
+	while ((vol = next_volume(cache, false))) {
+		struct fscache_volume *vcookie = vol->vcookie;
+
+		fscache_withdraw_volume(vcookie);
+		fscache_put_volume(vcookie, fscache_volume_put_withdraw);
+	}
+}
+
+/**
+ * cachet_volume_free_all - detach: forget the volumes
+ * @cache: all are withdrawn, and no object is left
+ */
+void cachet_volume_free_all(struct cachet_cache *cache)
+{
+	struct cachet_volume *vol;
+
+	while ((vol = next_volume(cache, true))) {
+		struct fscache_volume *vcookie = vol->vcookie;
+
+		release(vol);
+		fscache_put_volume(vcookie, fscache_volume_put_withdraw);
+	}
+}
+
+/**
+ * cachet_volume_block_shift - block size of a volume's new objects
+ * @vol: volume
+ *
+ * Return: log2 of the size in bytes.
+ */
+u8 cachet_volume_block_shift(const struct cachet_volume *vol)
+{
+	u8 shift = READ_ONCE(vol->block_shift);
+
+	return shift ? shift : vol->cache->geo.block_shift;
+}
+
+/**
+ * cachet_volume_set_block - set the block size of a volume's new objects
+ * @cache: cache
+ * @id: of a volume in its table
+ * @shift: log2, 0: the cache's
+ *
+ * Return: 0; -ENOENT: no such volume; -errno.
+ */
+int cachet_volume_set_block(struct cachet_cache *cache, u64 id, u8 shift)
+{
+	struct cachet_volume_data *v;
+	struct cachet_volume *vol;
+	int err = -ENOENT, e;
+	u32 slot;
+
+	v = kmalloc(sizeof(*v), GFP_KERNEL);
+	if (!v)
+		return -ENOMEM;
+	mutex_lock(&cache->volume_lock);
+	for (slot = 0; slot < cache->geo.nr_volumes; slot++) {
+		e = slot_read(cache, slot, v);
+		if (e == -ENOENT)
+			break;
+		if (e || v->id != id)
+			continue;
+		v->block_shift = shift;
+		err = slot_write(cache, slot, v);
+		list_for_each_entry(vol, &cache->volumes, link)
+			if (!err && vol->id == id)
+				WRITE_ONCE(vol->block_shift, shift);
+		break;
+	}
+	mutex_unlock(&cache->volume_lock);
+	kfree(v);
+	return err;
+}
+
+/**
+ * cachet_volume_next - the volume with the next id
+ * @cache: cache
+ * @after: ids greater than this
+ * @ret: what is known of it
+ *
+ * Return: 0; -ENOENT: there is none; -errno.
+ */
+int cachet_volume_next(struct cachet_cache *cache, u64 after, struct cachet_volume_info *ret)
+{
+	struct cachet_volume_data *v;
+	struct cachet_volume *vol;
+	u64 best = 0;
+	u32 slot;
+	int e;
+
+	v = kmalloc(sizeof(*v), GFP_KERNEL);
+	if (!v)
+		return -ENOMEM;
+	mutex_lock(&cache->volume_lock);
+	for (slot = 0; slot < cache->geo.nr_volumes; slot++) {
+		e = slot_read(cache, slot, v);
+		if (e == -ENOENT)
+			break;
+		if (e || v->id <= after || (best && v->id >= best))
+			continue;
+		best = v->id;
+		memset(ret, 0, sizeof(*ret));
+		ret->id = v->id;
+		ret->generation = v->generation;
+		ret->last_use = v->last_use;
+		ret->block_bytes = v->block_shift ? 1u << v->block_shift : 0;
+		memcpy(ret->key, v->key, min_t(size_t, v->key_len, sizeof(ret->key) - 1));
+	}
+	list_for_each_entry(vol, &cache->volumes, link) {
+		if (best && vol->id == best) {
+			ret->flags |= CACHET_VOLUME_IN_USE;
+			ret->nr_objects = atomic_read(&vol->nr_objects);
+		}
+	}
+	mutex_unlock(&cache->volume_lock);
+	kfree(v);
+	return best ? 0 : -ENOENT;
+}

@@ -1,0 +1,150 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# cachectl-device.sh - what cachectl and cachetd make of the module's answers
+#
+# Runs them with cachectl-fake-device.c in front of /dev/cachet.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+cachectl=${CACHECTL:-$here/../../build/tools/cachectl}
+cachetd=${CACHETD:-$here/../../build/tools/cachetd}
+fake=${CACHET_FAKE-$here/../../build/tools/unit/cachectl-fake-device.so}
+if [ ! -x "$cachectl" ] || [ ! -x "$cachetd" ] || [ ! -e "$fake" ]; then
+	echo "SKIP: not built, or built with sanitizers: make -C tools unit"
+	exit 77
+fi
+
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+export CACHET_FAKE_DIR=$tmp
+mkdir "$tmp/sys"
+mkfifo "$tmp/events"
+failed=0
+
+fail() {
+	echo "FAIL: $*"
+	cat "$tmp/out" "$tmp/err"
+	failed=1
+}
+
+# run CODE COMMAND...: output to $tmp/out and $tmp/err
+run() {
+	local want=$1 got
+	shift
+	LD_PRELOAD=$fake "$@" >"$tmp/out" 2>"$tmp/err"
+	got=$?
+	[ "$got" = "$want" ] || fail "exit code $got instead of $want: $*"
+}
+
+# says FILE TEXT
+says() {
+	grep -qF -- "$2" "$tmp/$1" || fail "'$2' is not in the output"
+}
+
+caches() {
+	echo 'CACHE    REF   VOLS  OBJS  ACCES S NAME'
+	echo '======== ===== ===== ===== ===== = ==============='
+	for name in "$@"; do
+		echo "00000001     1     0     0     0 A $name"
+	done
+}
+
+"$cachectl" format --any-fs --size 40M --tag one "$tmp/one" >/dev/null || exit 1
+"$cachectl" format --any-fs --size 40M --tag two "$tmp/two" >/dev/null || exit 1
+
+# cachectl
+caches one >"$tmp/caches"
+run 0 "$cachectl" status
+says out "no cache is attached"
+run 0 "$cachectl" attach "$tmp/one"
+says out "attached as 'one' in 1.2 ms"
+[ -s "$tmp/err" ] && fail "a warning without a reason"
+run 1 "$cachectl" attach "$tmp/one"
+says err "the tag is in use; 'cachectl status'"
+run 3 "$cachectl" attach "$tmp/none"
+run 0 "$cachectl" status one
+says out "33.3% of 3000 reads"
+run 0 "$cachectl" status --json -v
+says out '"bytes_filled": 4000'
+says out '"commits": 0'
+run 3 "$cachectl" status two
+run 0 "$cachectl" volumes
+[ "$(grep -c 'nfs,\\x1b' "$tmp/out")" = 100 ] || fail "not all volumes, or raw escapes"
+echo >"$tmp/file"
+run 0 "$cachectl" stat "$tmp/file"
+says out "pages      2498-2498 sealed"
+says out "pages      2500-2999 sealed"
+run 3 "$cachectl" stat /dev/null
+says err "on no network filesystem with a cache"
+run 0 "$cachectl" sync one
+run 0 "$cachectl" sync --seal --all
+run 3 "$cachectl" sync two
+run 0 "$cachectl" block-size --tag one --volume 3 64K
+run 0 "$cachectl" events
+run 1 "$cachectl" dump "$tmp/one"
+says err "is attached as 'one'"
+run 0 "$cachectl" dump --live "$tmp/one"
+run 1 env CACHET_FAKE_EIO=1 "$cachectl" detach one
+says err "I/O error"
+run 0 "$cachectl" detach --all
+[ -e "$tmp/sys/one" ] && fail "still attached"
+
+# Another backend first, and second
+caches CacheFiles one >"$tmp/caches"
+run 0 "$cachectl" attach "$tmp/one"
+says err "'CacheFiles', stands first"
+run 0 "$cachectl" detach one
+caches one CacheFiles >"$tmp/caches"
+run 0 "$cachectl" attach "$tmp/one"
+says err "new mounts use 'one', the first one"
+
+# cachetd: takes over one, attaches two at a reload, detaches both
+caches one two >"$tmp/caches"
+# wait_for TEXT: in the daemon's log
+wait_for() {
+	for _ in $(seq 100); do
+		grep -qF -- "$1" "$tmp/err" && return
+		sleep 0.05
+	done
+	fail "the daemon did not say '$1'"
+}
+
+: >"$tmp/out"
+printf '[cache one]\ndir=%s\n[cache wrong]\ndir=%s\n' "$tmp/one" "$tmp/two" >"$tmp/conf"
+LD_PRELOAD=$fake "$cachetd" --config "$tmp/conf" 2>"$tmp/err" &
+daemon=$!
+wait_for "cache one: was attached already, taken over"
+wait_for "holds a cache named 'two'"
+printf '[cache one]\nbad=1\n' >"$tmp/conf"
+sleep 0.2
+kill -HUP "$daemon"
+wait_for "$tmp/conf:2: unknown key 'bad'"
+printf '[cache two]\ndir=%s\n' "$tmp/two" >"$tmp/conf"
+kill -HUP "$daemon"
+wait_for "cache one: is no longer configured"
+wait_for "cache two: attached from"
+kill -TERM "$daemon"
+wait "$daemon" || fail "cachetd ended with $?"
+[ -z "$(ls "$tmp/sys")" ] || fail "cachetd left caches attached"
+
+# --keep, and a detach that fails
+LD_PRELOAD=$fake "$cachetd" --keep --config "$tmp/conf" 2>"$tmp/err" &
+daemon=$!
+wait_for "cache two: attached from"
+kill -TERM "$daemon"
+wait "$daemon" || fail "cachetd --keep ended with $?"
+[ -e "$tmp/sys/two" ] || fail "--keep detached a cache"
+CACHET_FAKE_EIO=1 LD_PRELOAD=$fake "$cachetd" --config "$tmp/conf" 2>"$tmp/err" &
+daemon=$!
+wait_for "taken over"
+kill -TERM "$daemon"
+wait "$daemon" && fail "a detach that failed was not told"
+says err "can't be detached"
+
+# None can be attached
+printf '[cache none]\ndir=%s\n' "$tmp/none" >"$tmp/conf"
+run 1 "$cachetd" --config "$tmp/conf"
+says err "none of the 1 configured caches"
+
+[ "$failed" = 0 ] && echo "cachectl-device: ok"
+exit "$failed"

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * loop.c - wait for signals and for events of the module
+ *
+ * SIGTERM and SIGINT end the loop, SIGHUP reads the configuration again: what
+ * is new is attached; what is gone from it stays attached until the end, for a
+ * slip in an editor must not take a cache away from running mounts. Events go
+ * to the log; none of them needs an answer: the kernel does not wait for us.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+
+#include "cachetd.h"
+
+enum {
+	EVENTS_AT_ONCE = 64,	/* Then signals get their turn */
+};
+
+void loop_status(const struct cachetd *d, const char *state)
+{
+	sd_notifyf(0, "%s%sSTATUS=%zu caches attached, %zu configured", state,
+		   *state ? "\n" : "", d->caches.nr, d->config.nr);
+}
+
+static void reload(struct cachetd *d)
+{
+	struct cachet_why why = {};
+	struct config config;
+	struct timespec now;
+	size_t i;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+		   (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	if (config_read(d->config_path, &config, &why)) {
+		log_error("%s; the configuration stays as it was", why.text);
+		loop_status(d, "READY=1");
+		return;
+	}
+	for (i = 0; i < d->caches.nr; i++)
+		if (!config_find(&config, d->caches.tag[i]))
+			log_notice("cache %s: is no longer configured; it stays attached until the daemon stops ('cachectl detach %s' does it now)",
+				   d->caches.tag[i], d->caches.tag[i]);
+	config_free(&d->config);
+	d->config = config;
+	caches_attach(&d->caches, &d->config);
+	log_info("configuration read again");
+	loop_status(d, "READY=1");
+}
+
+static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *arg)
+{
+	(void)info, (void)arg;
+	return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *arg)
+{
+	(void)source, (void)info;
+	reload(arg);
+	return 0;
+}
+
+/* The event may be older than our attach: what counts is what is true now. */
+static bool is_gone(const struct cachetd *d, const char *tag)
+{
+	struct cachet_status status;
+
+	return cachet_device_status(d->caches.dev, tag, &status) == -ENOENT;
+}
+
+static void event_log(struct cachetd *d, const struct cachet_event *event)
+{
+	char text[CACHET_EVENT_TEXT_BYTES];
+
+	if (d->next_seq && event->seq > d->next_seq)
+		log_warning("%llu events were lost: they came faster than they were read",
+			    ULL(event->seq - d->next_seq));
+	d->next_seq = event->seq + 1;
+
+	if (event->type == CACHET_EVENT_DETACHED && caches_have(&d->caches, event->tag)) {
+		if (!is_gone(d, event->tag))
+			return;
+		log_notice("cache %s: somebody else has detached it", event->tag);
+		caches_forget(&d->caches, event->tag);
+		loop_status(d, "");
+		return;
+	}
+	/* Our own attach has been logged */
+	if (event->type == CACHET_EVENT_ATTACHED && caches_have(&d->caches, event->tag))
+		return;
+	/* A full cache reuses segments all the time */
+	if (event->type == CACHET_EVENT_REUSED && !d->config.log_reuse)
+		return;
+	cachet_event_text(event, text);
+	if (event->type == CACHET_EVENT_OUT)
+		log_error("cache %s: %s; mend the device, then 'cachectl detach %s' and reload this service",
+			  event->tag, text, event->tag);
+	else if (cachet_event_is_problem(event->type))
+		log_warning("cache %s: %s", event->tag, text);
+	else
+		log_info("cache %s: %s", event->tag, text);
+}
+
+static int on_device(sd_event_source *source, int fd, uint32_t revents, void *arg)
+{
+	struct cachetd *d = arg;
+	struct cachet_event event;
+	int err = 0, i;
+
+	for (i = 0; i < EVENTS_AT_ONCE && !err; i++) {
+		err = cachet_device_event(fd, &event);
+		if (!err)
+			event_log(d, &event);
+	}
+	if (!err || err == -EINTR || (err == -EAGAIN && !(revents & (EPOLLERR | EPOLLHUP))))
+		return 0;
+	log_error("events of the module can't be read any more: %s; caching goes on, what happens to it is no longer logged",
+		  strerror(err == -EAGAIN ? EIO : -err));
+	sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	return 0;
+}
+
+/* From here on they wait for the loop, so that what was attached is detached. */
+void loop_block_signals(void)
+{
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGINT);
+	sigaddset(&mask, SIGHUP);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+}
+
+int loop_run(struct cachetd *d)
+{
+	sd_event *event = NULL;
+	int err;
+
+	err = sd_event_new(&event);
+	if (err >= 0)
+		err = sd_event_add_signal(event, NULL, SIGTERM, on_stop, d);
+	if (err >= 0)
+		err = sd_event_add_signal(event, NULL, SIGINT, on_stop, d);
+	if (err >= 0)
+		err = sd_event_add_signal(event, NULL, SIGHUP, on_reload, d);
+	if (err >= 0)
+		err = sd_event_add_io(event, NULL, d->caches.dev, EPOLLIN, on_device, d);
+	if (err >= 0) {
+		loop_status(d, "READY=1");
+		err = sd_event_loop(event);
+	}
+	if (err < 0)
+		log_error("the event loop failed: %s", strerror(-err));
+	sd_notify(0, "STOPPING=1\nSTATUS=Stopping");
+	sd_event_unref(event);
+	return err < 0 ? err : 0;
+}

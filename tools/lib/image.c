@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * image.c - read the files of a cache that is not attached
+ *
+ * Opens for reading alone and changes nothing. Whatever is on disk goes through
+ * the decoders of fs/cachet/format, the same ones that the module uses; a part
+ * that fails its check is reported as such and does not stop the rest. Reading
+ * the files of an attached cache is harmless, but the answer may be torn: the
+ * caller decides.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <asm/byteorder.h>
+
+#include "libcachet.h"
+
+enum {
+	SETS_PER_READ	= 256,	/* 1 MiB */
+};
+
+const char *const cachet_slot_names[CACHET_SLOT_NR] = {
+	[CACHET_SLOT_EMPTY]	= "empty",
+	[CACHET_SLOT_BAD]	= "bad",
+	[CACHET_SLOT_FUTURE]	= "future",
+	[CACHET_SLOT_SUSPECT]	= "suspect",
+	[CACHET_SLOT_TRUSTED]	= "trusted",
+};
+
+static bool all_zero(const void *bytes, size_t len)
+{
+	const u8 *p = bytes;
+
+	while (len--)
+		if (*p++)
+			return false;
+	return true;
+}
+
+/* The rule of cachet_format.h, for a record whose crc is right. */
+static enum cachet_slot slot_of_epoch(const struct cachet_image *image, u64 epoch)
+{
+	const struct cachet_super_info *s = &image->super;
+
+	if (cachet_epoch_lost(s, epoch))
+		return CACHET_SLOT_SUSPECT;
+	if (epoch <= s->epoch)
+		return CACHET_SLOT_TRUSTED;
+	/* Detached in order, nothing later was begun: this is not of our time. */
+	return s->flags & CACHET_SUPER_CLEAN ? CACHET_SLOT_FUTURE : CACHET_SLOT_SUSPECT;
+}
+
+static const char *file_id_why(int fd, const char *magic, const u8 *uuid, u64 pos,
+			       u64 have_bytes, u64 want_bytes)
+{
+	struct cachet_file_id id;
+
+	if (have_bytes != want_bytes)
+		return have_bytes < want_bytes ? "shorter than super says" :
+						 "longer than super says";
+	if (cachet_read_full(fd, &id, sizeof(id), pos))
+		return "can't be read";
+	switch (-cachet_file_id_check(&id, magic, uuid, pos)) {
+	case 0:
+		return NULL;
+	case EMEDIUMTYPE:
+		return "of another cache";
+	default:
+		return "damaged, or not such a file";
+	}
+}
+
+static int super_read(struct cachet_image *image, const char *dir, struct cachet_why *why)
+{
+	struct cachet_super sector[2] = {};
+	const char *problem = NULL;
+	int err, i;
+
+	for (i = 0; i < 2; i++) {
+		struct cachet_super_info *info = &image->copy_super[i];
+
+		err = cachet_read_full(image->fd[CACHET_FILE_SUPER], &sector[i],
+				       sizeof(sector[i]), (u64)i * CACHET_SUPER_STRIDE);
+		if (err) {
+			memset(&sector[i], 0, sizeof(sector[i]));
+			image->copy_why[i] = err == -ENODATA ? "beyond the end of the file" :
+							       strerror(-err);
+		} else if (all_zero(&sector[i], sizeof(sector[i]))) {
+			image->copy_why[i] = "not yet written";
+		} else if (cachet_super_decode(&sector[i], info, &image->copy_why[i])) {
+			memset(info, 0, sizeof(*info));
+		} else {
+			image->copy_why[i] = NULL;
+		}
+	}
+
+	err = cachet_super_choose(&sector[0], &sector[1], &image->super, &problem);
+	if (err)
+		return cachet_why_set(why, err, "%s/super can't be used: copy 0: %s; copy 1: %s%s%s",
+				      dir, image->copy_why[0] ?: "good",
+				      image->copy_why[1] ?: "good",
+				      problem ? "; " : "", problem ?: "");
+	image->copy = !image->copy_why[1] && image->copy_super[1].epoch == image->super.epoch;
+	return 0;
+}
+
+int cachet_image_open(const char *dir, struct cachet_image *ret_image, struct cachet_why *why)
+{
+	struct cachet_image image = {};
+	const struct cachet_geometry *geo = &image.super.geo;
+	struct stat st;
+	int err, i;
+
+	err = cachet_files_open(dir, false, image.fd, why);
+	if (err)
+		return err;
+	for (i = 0; i < CACHET_FILE_NR; i++) {
+		if (fstat(image.fd[i], &st) < 0) {
+			err = cachet_why_set(why, -errno, "%s/%s: %s", dir,
+					     cachet_file_names[i], strerror(errno));
+			goto err_close;
+		}
+		image.file_bytes[i] = (u64)st.st_size;
+	}
+	err = super_read(&image, dir, why);
+	if (err)
+		goto err_close;
+	image.seed = cachet_crc_seed(image.super.uuid);
+	image.index_why = file_id_why(image.fd[CACHET_FILE_INDEX], CACHET_INDEX_MAGIC,
+				      image.super.uuid, 0,
+				      image.file_bytes[CACHET_FILE_INDEX], geo->index_bytes);
+	image.data_why = file_id_why(image.fd[CACHET_FILE_DATA], CACHET_DATA_MAGIC,
+				     image.super.uuid, geo->data_bytes - CACHET_PAGE_BYTES,
+				     image.file_bytes[CACHET_FILE_DATA], geo->data_bytes);
+	*ret_image = image;
+	return 0;
+
+err_close:
+	cachet_files_close(image.fd);
+	return err;
+}
+
+void cachet_image_close(struct cachet_image *image)
+{
+	if (image)
+		cachet_files_close(image->fd);
+}
+
+int cachet_image_segments(const struct cachet_image *image, const struct cachet_image_visitor *v)
+{
+	const struct cachet_geometry *geo = &image->super.geo;
+	struct cachet_segment_info info;
+	struct cachet_segment rec;
+	enum cachet_slot slot;
+	int err = 0;
+	u32 nr;
+
+	/* 64 bytes at a time: the page cache makes that cheap enough */
+	for (nr = 0; nr < geo->nr_segments && !err; nr++) {
+		u64 pos = cachet_segment_pos(geo, nr);
+
+		err = cachet_read_full(image->fd[CACHET_FILE_INDEX], &rec, sizeof(rec), pos);
+		if (err)
+			break;
+		memset(&info, 0, sizeof(info));
+		if (all_zero(&rec, sizeof(rec)))
+			slot = CACHET_SLOT_EMPTY;
+		else if (cachet_segment_decode(&rec, image->seed, pos, geo, &info))
+			slot = CACHET_SLOT_BAD;
+		else
+			slot = slot_of_epoch(image, info.epoch);
+		err = v->segment(v->arg, nr, slot, &info);
+	}
+	return err;
+}
+
+int cachet_image_volumes(const struct cachet_image *image, const struct cachet_image_visitor *v)
+{
+	const struct cachet_geometry *geo = &image->super.geo;
+	struct cachet_volume_data info;
+	struct cachet_volume_rec rec;
+	enum cachet_slot slot;
+	int err = 0;
+	u32 nr;
+
+	for (nr = 0; nr < geo->nr_volumes && !err; nr++) {
+		u64 pos = cachet_volume_pos(geo, nr);
+
+		err = cachet_read_full(image->fd[CACHET_FILE_INDEX], &rec, sizeof(rec), pos);
+		if (err)
+			break;
+		memset(&info, 0, sizeof(info));
+		switch (-cachet_volume_decode(&rec, image->seed, pos, &info)) {
+		case 0:
+			slot = slot_of_epoch(image, info.epoch);
+			break;
+		case ENOENT:
+			slot = CACHET_SLOT_EMPTY;
+			break;
+		default:
+			slot = CACHET_SLOT_BAD;
+			break;
+		}
+		err = v->volume(v->arg, nr, slot, &info);
+	}
+	return err;
+}
+
+static int visit_set(const struct cachet_image *image, const struct cachet_image_visitor *v,
+		     const u8 *bytes, u32 set)
+{
+	const struct cachet_geometry *geo = &image->super.geo;
+	int err = 0;
+	u32 way;
+
+	for (way = 0; way < CACHET_WAYS && !err; way++) {
+		const u8 *rec = bytes + way * CACHET_RECORD_BYTES;
+		u64 pos = cachet_set_pos(geo, set) + way * CACHET_RECORD_BYTES;
+		struct cachet_record head;
+		const char *slot_why = NULL;
+		enum cachet_slot slot;
+
+		memcpy(&head, rec, sizeof(head));
+		switch (-cachet_record_check(rec, image->seed, pos, geo, &slot_why)) {
+		case 0:
+			slot = slot_of_epoch(image, le64_to_cpu(head.epoch));
+			break;
+		case ENOENT:
+			slot = CACHET_SLOT_EMPTY;
+			break;
+		default:
+			slot = CACHET_SLOT_BAD;
+			break;
+		}
+		err = v->record(v->arg, set, way, slot, slot_why, rec);
+	}
+	return err;
+}
+
+int cachet_image_records(const struct cachet_image *image, const struct cachet_image_visitor *v)
+{
+	const struct cachet_geometry *geo = &image->super.geo;
+	u32 set, nr, i;
+	int err = 0;
+	u8 *buf;
+
+	buf = malloc((size_t)SETS_PER_READ * CACHET_SET_BYTES);
+	if (!buf)
+		return -ENOMEM;
+	for (set = 0; set < geo->nr_sets && !err; set += nr) {
+		nr = geo->nr_sets - set;
+		if (nr > SETS_PER_READ)
+			nr = SETS_PER_READ;
+		err = cachet_read_full(image->fd[CACHET_FILE_INDEX], buf,
+				       (size_t)nr * CACHET_SET_BYTES, cachet_set_pos(geo, set));
+		for (i = 0; i < nr && !err; i++)
+			err = visit_set(image, v, buf + (size_t)i * CACHET_SET_BYTES, set + i);
+		if (!err && v->progress)
+			v->progress(v->arg, set + nr);
+	}
+	free(buf);
+	return err;
+}
