@@ -181,14 +181,15 @@ static void plan_limits(void **state)
 	REFUSE(-EFBIG, ~0ull, 20, 18);
 	REFUSE(-EFBIG, ~0ull, 30, 18);
 #undef REFUSE
-	/* The least that does: eight segments. */
-	for (total = 8 << 20; cachet_geometry_plan(&g, total, 20, 18); total += 4096)
-		assert_true(total < 9 << 20);
+	/* The least that does: eight segments, their records, 256 volumes, six pages. */
+	total = 8 * ((1 << 20) + 64 + 64 * 128) + 256 * 512 + 6 * 4096;
+	assert_int_equal(cachet_geometry_plan(&g, total - 1, 20, 18), -ENOSPC);
+	assert_int_equal(cachet_geometry_plan(&g, total, 20, 18), 0);
 	assert_int_equal(g.nr_segments, 8);
 	assert_int_equal(g.nr_volumes, 256);
 	assert_int_equal(g.nr_sets, 16);
-	/* The most that does: all but the last segment of 16 TiB. */
-	assert_int_equal(cachet_geometry_plan(&g, 17734000000000ull, 30, 22), 0);
+	/* The most that does: nearly 16 TiB. */
+	assert_int_equal(cachet_geometry_plan(&g, 17700000000000ull, 30, 22), 0);
 	assert_true(g.nr_segments < 1 << 14);
 	assert_int_equal(g.nr_volumes, 4096);
 	/* 64 GiB is where a cache stops being small. */

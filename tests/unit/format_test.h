@@ -36,7 +36,7 @@ static inline void flip(void *p, size_t bit)
 	((u8 *)p)[bit / 8] ^= 1u << bit % 8;
 }
 
-/* The sample called @name becomes its golden image, and a picture of zeros nothing else. */
+/* The sample called @name becomes its golden image. */
 static inline void assert_golden(const char *name)
 {
 	union image got;

@@ -21,6 +21,8 @@
 #define CACHET_HAVE_NETFS_TERM_PLAIN
 /* A failed cache read is retried at the server of itself. */
 #define CACHET_HAVE_CACHE_READ_RETRY
+/* Pages are marked to be copied when they are asked for, not when they arrive. */
+#define CACHET_HAVE_COPY_MARK_BY_FOLIO
 /* lib/crypto's SHA-256 uses the processor's instructions. */
 #define CACHET_HAVE_SHA256_LIB
 /* kthread_create_worker() leaves the thread asleep. */

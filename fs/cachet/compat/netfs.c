@@ -93,8 +93,17 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 	enum cachet_read_why why;
 	struct cachet_obj *obj;
 
-	if (subreq->start >= i_size)
+	if (subreq->start >= i_size) {
+#ifndef CACHET_HAVE_COPY_MARK_BY_FOLIO
+		/*
+		 * The rest of the page that holds the end of the file. If the part before
+		 * it was read already, the page is finished with the flags of this one.
+		 */
+		if (!IS_ALIGNED(subreq->start, CACHET_PAGE_BYTES))
+			__set_bit(NETFS_SREQ_COPY_TO_CACHE, &subreq->flags);
+#endif
 		return NETFS_FILL_WITH_ZEROES;
+	}
 	if (!fscache_wait_for_operation(cres, FSCACHE_WANT_READ))
 		return NETFS_DOWNLOAD_FROM_SERVER;
 	obj = cres_obj(cres);

@@ -76,6 +76,7 @@ int cachet_summary_check(const void *area, u32 area_bytes, u32 seed, u64 pos,
 			 u32 segment, u64 generation, u32 *ret_nr)
 {
 	const struct cachet_summary_footer *f;
+	unsigned int i;
 	u32 nr;
 
 	if (area_bytes < sizeof(*f))
@@ -93,6 +94,9 @@ int cachet_summary_check(const void *area, u32 area_bytes, u32 seed, u64 pos,
 	}
 	if (le32_to_cpu(f->crc) != summary_crc(f, nr, seed, pos))
 		return -EBADMSG;
+	for (i = 0; i < sizeof(f->reserved); i++)
+		if (f->reserved[i])
+			return -EBADMSG;
 	*ret_nr = nr;
 	return 0;
 }
