@@ -6,7 +6,9 @@
 # ~/.cache/cachet), so that the checkout stays as it was.
 
 VERSION	:= 0.1.0
-O	?= $(CURDIR)/build
+OUT	?= $(CURDIR)/build
+# Not from the command line, where the kernel's build would see it too.
+override O := $(OUT)
 KDIR	?= /lib/modules/$(shell uname -r)/build
 PREFIX	?= /usr
 DESTDIR	?=
@@ -59,6 +61,23 @@ module-uml:
 		W=1 $(KBUILD_EXTRA) modules
 	@cp $(O)/uml/src/cachet.ko $(O)/uml/cachet.ko
 
+module-uml-debug:
+	@$(call mirror,$(O)/uml-debug/src)
+	$(MAKE) -C "$$(scripts/kernel-uml debug)" ARCH=um M=$(O)/uml-debug/src \
+		CONFIG_CACHET_INJECT=y modules
+	@cp $(O)/uml-debug/src/cachet.ko $(O)/uml-debug/cachet.ko
+
+# Debian's sparse (0.6.4) does not know __typeof_unqual__, and takes the strings of
+# MODULE_LICENSE() and the like for bad constants.
+SPARSE	= C=2 CF=-D__CHECK_ENDIAN__ CHECK="sparse -D__typeof_unqual__=__typeof__"
+
+# Sparse with endian checks, and every warning, on both kernels; silent when clean.
+module-lint:
+	@mkdir -p $(O)/lint
+	@$(MAKE) -s module-uml module-stock OUT=$(O)/lint KBUILD_EXTRA='$(SPARSE)' \
+		>$(O)/lint/log 2>&1 || { cat $(O)/lint/log; exit 1; }
+	@! grep -E 'warning|error' $(O)/lint/log | grep -v 'error: bad constant expression'
+
 # ---- tools ----
 
 tools:
@@ -66,7 +85,7 @@ tools:
 
 # ---- tests ----
 
--include tests/unit/unit.mk
+include tests/unit/unit.mk
 
 deps:
 	@scripts/deps build
@@ -75,7 +94,8 @@ deps-test:
 	@scripts/deps all
 
 demo: deps-test
-	@$(MAKE) module-uml tools
+	@$(MAKE) -s tools
+	@tests/vm/prepare uml
 	@scripts/demo
 
 check: deps-test
@@ -112,5 +132,5 @@ uninstall:
 clean:
 	rm -rf $(O)
 
-.PHONY: all help module module-stock module-uml tools deps deps-test demo check check-quick \
+.PHONY: all help module module-stock module-uml module-uml-debug module-lint tools deps deps-test demo check check-quick \
 	vmtest bench install uninstall clean

@@ -54,12 +54,10 @@ void cachet_object_put(struct cachet_obj *obj, enum cachet_ref_why why)
 {
 	struct cachet_cache *cache = obj->cache;
 	unsigned int id = obj->debug_id;
-	bool last;
 
 	trace_cachet_ref(id, refcount_read(&obj->ref) - 1, why);
 	/* The table finds objects under this lock: none is found once it is at 0. */
-	last = refcount_dec_and_lock(&obj->ref, &cache->objects_lock);
-	if (!last)
+	if (!refcount_dec_and_lock(&obj->ref, &cache->objects_lock))
 		return;
 	hash_del(&obj->hash);
 	spin_unlock(&cache->objects_lock);
@@ -255,7 +253,7 @@ static enum cachet_object_why load(struct cachet_obj *obj, const u8 *coherency, 
 {
 	struct cachet_key key = { .kind = CACHET_REC_OBJECT, .fp = obj->fp };
 	struct cachet_cache *cache = obj->cache;
-	enum cachet_object_why why;
+	enum cachet_object_why why = CACHET_OBJECT_FOUND;
 	struct cachet_object o;
 	enum cachet_trust trust;
 
@@ -276,7 +274,7 @@ static enum cachet_object_why load(struct cachet_obj *obj, const u8 *coherency, 
 		return CACHET_OBJECT_CREATED;
 	}
 	obj->last_use = le32_to_cpu(o.last_use);
-	obj->uses = min(o.uses, (u8)254) + 1;
+	obj->uses = min_t(u8, o.uses, 254) + 1;
 	if (memcmp(o.coherency, coherency, sizeof(o.coherency)) || le64_to_cpu(o.size) != size) {
 		cachet_count(cache, lookups_stale);
 		why = CACHET_OBJECT_CHANGED;
@@ -292,15 +290,16 @@ static enum cachet_object_why load(struct cachet_obj *obj, const u8 *coherency, 
 		else
 			cachet_count(cache, suspect_dropped);
 		return CACHET_OBJECT_SUSPECTED;
-	} else {
-		cachet_count(cache, lookups_found);
-		empty(obj, le64_to_cpu(o.generation), o.block_shift);
-		obj->acked = le32_to_cpu(o.acked);
-		obj->flags |= CACHET_OBJ_ON_DISK | CACHET_OBJ_EXTENTS;
-		adopt_inline(obj, &o, o.rec.flags & (CACHET_REC_SEALED | CACHET_REC_SHARED));
-		return CACHET_OBJECT_FOUND;
 	}
-	empty(obj, cachet_new_generation(cache), obj->block_shift);
+	if (why != CACHET_OBJECT_FOUND) {
+		empty(obj, cachet_new_generation(cache), obj->block_shift);
+		return why;
+	}
+	cachet_count(cache, lookups_found);
+	empty(obj, le64_to_cpu(o.generation), o.block_shift);
+	obj->acked = le32_to_cpu(o.acked);
+	obj->flags |= CACHET_OBJ_ON_DISK | CACHET_OBJ_EXTENTS;
+	adopt_inline(obj, &o, o.rec.flags & (CACHET_REC_SEALED | CACHET_REC_SHARED));
 	return why;
 }
 
@@ -519,12 +518,13 @@ void cachet_object_resize(struct cachet_obj *obj, loff_t new_size)
 		if (cachet_map_store(obj, block, m, parts))
 			goto whole;
 	}
-	if (m) {
-		kfree(m);
+	kfree(m);
+	if (m)
 		return;
-	}
+	goto empty_it;
 whole:
 	kfree(m);
+empty_it:
 	empty(obj, cachet_new_generation(obj->cache), obj->block_shift);
 	if (obj->flags & CACHET_OBJ_ON_DISK)
 		cachet_object_write_head(obj, false);

@@ -53,7 +53,7 @@ found:
 	live = seg->live;
 	/* The order that cachet_seg_get() relies on: first this, much later `readers`. */
 	WRITE_ONCE(seg->generation, cache->epoch);
-	smp_mb();
+	smp_mb();	/* See above; pairs with the one in cachet_seg_get() */
 	seg->state = CACHET_SEG_FREEING;
 	seg->used = 0;
 	seg->live = 0;

@@ -65,7 +65,7 @@ run 3 "$cachectl" attach "$tmp/none"
 run 0 "$cachectl" status one
 says out "33.3% of 3000 reads"
 run 0 "$cachectl" status --json -v
-says out '"bytes_filled": 4000'
+says out '"bytes_missed": 4000'
 says out '"commits": 0'
 run 3 "$cachectl" status two
 run 0 "$cachectl" volumes

@@ -52,7 +52,7 @@ static double read_ratio(const struct cachet_status *s)
 static double byte_ratio(const struct cachet_status *s)
 {
 	return cachet_ratio(cachet_counter_get(s, CACHET_COUNTER_bytes_read),
-			    cachet_counter_get(s, CACHET_COUNTER_bytes_filled));
+			    cachet_counter_get(s, CACHET_COUNTER_bytes_missed));
 }
 
 /* Of the bytes that were to be kept, the part that was there already. */
@@ -128,7 +128,7 @@ static void status_print(const struct cachet_status *s, bool verbose)
 	print_ratio(byte_ratio(s));
 	printf(" of bytes: %s from the cache, %s from the server\n",
 	       cachet_size_text(cachet_counter_get(s, CACHET_COUNTER_bytes_read), a),
-	       cachet_size_text(cachet_counter_get(s, CACHET_COUNTER_bytes_filled), b));
+	       cachet_size_text(cachet_counter_get(s, CACHET_COUNTER_bytes_missed), b));
 	printf("  space      %s of %s used", cachet_size_text(s->live_bytes, a),
 	       cachet_size_text(s->data_bytes, b));
 	if (s->data_bytes)

@@ -97,7 +97,7 @@ struct cachet_super {
 /* First page of index, and the page that follows the last segment of data. */
 struct cachet_file_id {
 	__u8	magic[8];		/* CACHET_INDEX_MAGIC or CACHET_DATA_MAGIC */
-	__le32	crc;			/* Of the bytes from uuid on; seeded as a record is */
+	__le32	crc;			/* crc32c, seed ~0, of the byte offset, then of the bytes from uuid on */
 	__le32	reserved0;
 	__u8	uuid[CACHET_UUID_BYTES];
 	__u8	reserved[32];

@@ -219,6 +219,8 @@ static const char *check_extents_rec(const struct cachet_extents *x,
 	bool sealed = x->rec.flags & CACHET_REC_SEALED;
 	u32 max = sealed ? CACHET_SEALED_EXTENTS : CACHET_PART_EXTENTS;
 
+	if (!(x->rec.flags & CACHET_REC_LOCAL) && x->session)
+		return "extents: session without local bytes";
 	if (x->rec.nr > max || x->rec.part >= CACHET_MAX_PARTS ||
 	    (sealed && (x->rec.part || (x->rec.flags & CACHET_REC_MORE))))
 		return "extents: bad count";
@@ -280,6 +282,8 @@ int cachet_record_check(const void *rec, u32 seed, u64 pos,
 	if (r->flags & ~(CACHET_REC_SEALED | CACHET_REC_LOCAL |
 			 CACHET_REC_PINNED | CACHET_REC_MORE | CACHET_REC_SHARED))
 		why = "unknown flags";
+	else if ((r->flags & CACHET_REC_SHARED) && !(r->flags & CACHET_REC_SEALED))
+		why = "shared, but not sealed";
 	else if (r->kind == CACHET_REC_OBJECT)
 		why = check_object(rec, g);
 	else if (r->kind == CACHET_REC_EXTENT)
