@@ -1,0 +1,112 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# title: the benchmark: no cache, cachefiles and Cachet on the same files
+# run: by-name
+# timeout: 900
+#
+# Called by tests/bench/run. Each round mounts the same export three times, with
+# a new, empty cache each; the three are interleaved, so that a machine that gets
+# slower is slower for all. Passes: first read; then remounted, with the page
+# cache dropped, the same again.
+
+. "$(dirname "$0")/lib.sh"
+
+rounds=5
+files=5000 large=512
+[ "$VM_KERNEL" != stock ] || { files=400 large=48 rounds=5; }
+bench=$VM_LIB/../../build/bench
+glob=$(cat "$bench/glob")
+
+# Sizes spread evenly over 2 to 16 KiB, contents that do not compress or repeat.
+make_small() {
+	local i
+	mkdir -p "$1"
+	openssl enc -aes-128-ctr -K 0123456789abcdef0123456789abcdef -iv 0 </dev/zero 2>/dev/null |
+		for ((i = 0; i < files; i++)); do
+			head -c $((2048 + (i * 7919) % 14337)) >"$1/f$i"
+		done
+}
+
+median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+
+begin_none() { :; }
+end_none() { :; }
+begin_cachefiles() { cachefiles_start "/mnt/cache/cf$1" >/dev/null; }
+end_cachefiles() {
+	cachefiles_stop
+	rm -rf "/mnt/cache/cf$1"
+}
+begin_cachet() {
+	cachectl format --size 768M --tag bench "/mnt/cache/ct$1" >/dev/null
+	cachectl attach "/mnt/cache/ct$1" >/dev/null
+}
+end_cachet() {
+	cachectl detach bench >/dev/null
+	rm -rf "/mnt/cache/ct$1"
+}
+
+measure() {
+	local what=$1 round=$2 kind=$3 list=$4 opts=
+	[ "$kind" != none ] || opts=nofsc
+	"begin_$kind" "$round"
+	nfs_mount "$what" /mnt/nfs $opts
+	drop_caches
+	"$bench/readtree" "$list" | cut -d' ' -f1 >>"/run/$what.$kind.first"
+	nfs_umount /mnt/nfs
+	drop_caches
+	nfs_mount "$what" /mnt/nfs $opts
+	"$bench/readtree" "$list" | cut -d' ' -f1 >>"/run/$what.$kind.cached"
+	if [ "$kind" = cachet ]; then
+		awk '$1 == "cachet_object" { print $4, $3 }' /proc/slabinfo >"/run/slab.$what"
+	fi
+	nfs_umount /mnt/nfs
+	"end_$kind" "$round"
+}
+
+row() {
+	local what=$1 pass=$2 text=$3 n f c
+	n=$(median <"/run/$what.none.$pass")
+	f=$(median <"/run/$what.cachefiles.$pass")
+	c=$(median <"/run/$what.cachet.$pass")
+	awk -v t="$text" -v n="$n" -v f="$f" -v c="$c" 'BEGIN {
+		printf "| %-38s | %8.3f | %10.3f | %8.3f | %6.2f |\n", t, n, f, c, f / c }'
+}
+
+mkdir -p /mnt/nfs
+make_xfs server 1100
+make_xfs cache 1100
+mkdir -p /mnt/server/small /mnt/server/large
+nfs_server_start
+cachet_load
+for what in small large; do
+	# shellcheck disable=SC2053
+	[[ $what == $glob ]] || continue
+	if [ "$what" = small ]; then
+		make_small /mnt/server/small
+	else
+		random_file /mnt/server/large/f $((large << 20))
+	fi
+	nfs_export "$what" "/mnt/server/$what"
+	(cd "/mnt/server/$what" && find . -type f | sort -V | sed 's|^\.|/mnt/nfs|') >"/run/$what.list"
+	for ((round = 1; round <= rounds; round++)); do
+		for kind in none cachefiles cachet; do
+			measure "$what" "$round" "$kind" "/run/$what.list"
+		done
+		note "$what: round $round of $rounds"
+	done
+done
+echo "# $VM_KERNEL, Linux $(uname -r), $(nproc) CPUs; seconds, medians of $rounds; ratio: cachefiles / Cachet"
+printf '| %-38s | %8s | %10s | %8s | %6s |\n' workload 'no cache' cachefiles Cachet ratio
+# shellcheck disable=SC2053
+if [[ small == $glob ]]; then
+	row small first "$files files of 2-16 KB, first read"
+	row small cached "the same, cached, remounted"
+fi
+# shellcheck disable=SC2053
+if [[ large == $glob ]]; then
+	row large first "$large MiB file, first read"
+	row large cached "the same, cached, remounted"
+fi
+for f in /run/slab.*; do
+	echo "# ${f##*.}: bytes per object in use: $(cut -d' ' -f1 "$f")"
+done
