@@ -28,6 +28,9 @@ static void cache_free(struct kref *ref)
 	struct cachet_cache *cache = container_of(ref, struct cachet_cache, ref);
 	unsigned int i;
 
+	/* Who held a reference may have asked for a commit after the last one. */
+	cancel_delayed_work_sync(&cache->commit_work);
+	cancel_work_sync(&cache->reclaim_work);
 	cachet_log_free(cache);
 	if (cache->super_file)
 		fput(cache->super_file);
@@ -102,7 +105,7 @@ void cachet_io_error(struct cachet_cache *cache, enum cachet_io_site site, int e
 	cache->error = err;
 	pr_err("%s: out of service: %s failed (%d). Mounts go on without it; mend the disk, then detach and attach it again\n",
 	       cache->super.tag, site_words[site], err);
-	cachet_event(cache, CACHET_EVENT_OUT, -err, 0);
+	cachet_event(cache, CACHET_EVENT_OUT, (s64)err, 0);
 	if (cache->fscache)
 		fscache_io_error(cache->fscache);
 }
@@ -127,6 +130,8 @@ static struct file *get_one(struct cachet_attach *arg, int fd, const char *name)
 		what = "not open for reading and writing";
 	else if (file->f_flags & O_APPEND)
 		what = "open for appending";
+	else if (!(file->f_mode & FMODE_CAN_ODIRECT))
+		what = "on a filesystem without direct I/O";
 	if (what) {
 		PROBLEM(arg, "%s: %s", name, what);
 		fput(file);
@@ -204,11 +209,12 @@ static int load_super(struct cachet_cache *cache, struct cachet_attach *arg)
 	ret = cachet_super_choose(buf, buf + CACHET_SUPER_STRIDE, &cache->super, &why);
 	if (ret) {
 		PROBLEM(arg, "%s", why);
-		if (ret == -EBADMSG || ret == -EINVAL)
+		if (ret == -EBADMSG || ret == -EINVAL || ret == -ENODATA)
 			ret = -EUCLEAN;
 		goto out;
 	}
-	if (why)
+	/* Format writes one copy, the first attach the other. */
+	if (why && cache->super.epoch > 1)
 		pr_warn("%s: one copy of super is bad, the other one is used: %s\n",
 			cache->super.tag, why);
 	cache->geo = cache->super.geo;
@@ -321,6 +327,8 @@ static void quiesce(struct cachet_cache *cache)
 	cachet_object_wait_all(cache);
 	cancel_work_sync(&cache->reclaim_work);
 	cachet_log_close(cache);
+	/* Who closed the last segment may not have returned yet. */
+	flush_workqueue(cachet_wq);
 	cancel_delayed_work_sync(&cache->commit_work);
 }
 

@@ -51,6 +51,8 @@ int cachet_commit_begin(struct cachet_cache *cache)
 		if (ret)
 			return ret;
 		s.epoch += CACHET_LOST_EPOCHS;
+		/* Ids that were given since the last commit may be on disk. */
+		s.next_volume += s.geo.nr_volumes;
 	}
 	s.epoch++;
 	s.flags &= ~CACHET_SUPER_CLEAN;

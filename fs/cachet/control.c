@@ -140,19 +140,20 @@ static int do_block_size(union arg *u)
 	int ret;
 	u8 shift;
 
-	if (b->reserved || !tag_ok(b->tag) ||
+	/* A file says itself which cache it is in. */
+	if (b->reserved || (!tag_ok(b->tag) && (b->fd < 0 || b->tag[0])) ||
 	    (b->block_bytes && (!is_power_of_2(b->block_bytes) ||
 				b->block_bytes < 1u << CACHET_MIN_BLOCK_SHIFT ||
 				b->block_bytes > 1u << CACHET_MAX_BLOCK_SHIFT)))
 		return -EINVAL;
+	shift = b->block_bytes ? ilog2(b->block_bytes) : 0;
+	if (b->fd >= 0)
+		return cachet_object_set_block(b->tag[0] ? b->tag : NULL, b->fd, shift);
 	cache = cachet_cache_find(b->tag);
 	if (!cache)
 		return -ENOENT;
-	shift = b->block_bytes ? ilog2(b->block_bytes) : 0;
 	if (shift && shift + 2 > cache->geo.segment_shift)
 		ret = -EINVAL;	/* As for the cache's own: see geometry.c */
-	else if (b->fd >= 0)
-		ret = cachet_object_set_block(cache, b->fd, shift);
 	else
 		ret = cachet_volume_set_block(cache, b->volume_id, shift);
 	cachet_cache_put(cache);

@@ -11,8 +11,8 @@
  *
  * A page becomes present when its write has completed, never before. A fill that
  * can't be kept (no room, no memory, invalidated meanwhile) is dropped, and the
- * network filesystem is not troubled with it; but if this machine wrote the
- * bytes, what was present of the block before is forgotten with them.
+ * network filesystem is not troubled with it; but if this machine may have
+ * written the bytes, what was present of the block is forgotten with them.
  */
 #include <linux/file.h>
 #include "internal.h"
@@ -38,6 +38,11 @@ static void parent_put(struct cachet_parent *parent)
 }
 
 static void publish_work(struct work_struct *work);
+
+static void submit_work(struct work_struct *work)
+{
+	cachet_fill_submit(container_of(work, struct cachet_fill, work));
+}
 
 /* Drop a fill, or publish it, in process context. */
 static void queue_publish(struct cachet_fill *fill)
@@ -83,6 +88,11 @@ void cachet_fill_submit(struct cachet_fill *fill)
 	unsigned int nofs;
 	ssize_t ret;
 
+	if (cachet_io_must_punt()) {
+		INIT_WORK(&fill->work, submit_work);
+		queue_work(cachet_io_wq, &fill->work);
+		return;
+	}
 	ret = cachet_log_reserve(cache, fill->len, &fill->piece[0], &fill->open);
 	if (ret) {
 		fill->error = ret;
@@ -126,6 +136,12 @@ static enum cachet_fill_why publish(struct cachet_fill *fill, bool *ret_seal)
 
 	m = kmalloc(sizeof(*m), GFP_NOFS | __GFP_NOFAIL);
 	parts = cachet_map_load(obj, fill->block, m);
+	if (parts < 0) {
+		kfree(m);
+		if (!(fill->flags & CACHET_FILL_SERVER))
+			cachet_object_drop(obj);
+		return CACHET_FILL_FAILED_WHY;
+	}
 	if (m->flags & CACHET_MAP_SUSPECT) {
 		m->flags = 0;
 		m->nr = 0;
@@ -145,7 +161,7 @@ static enum cachet_fill_why publish(struct cachet_fill *fill, bool *ret_seal)
 			ret = cachet_map_insert(m, &fill->piece[i]);
 	}
 	if (ret) {	/* -ENOSPC: what was there stands, unless it is now wrong */
-		if (!fill->session)
+		if (fill->flags & CACHET_FILL_SERVER)
 			for (i = 0; i < m->nr; i++)
 				cachet_seg_live(cache, &m->piece[i], true);
 		else
@@ -160,6 +176,9 @@ static enum cachet_fill_why publish(struct cachet_fill *fill, bool *ret_seal)
 	for (i = 0; i < m->nr; i++)
 		cachet_seg_live(cache, &m->piece[i], true);
 	ret = cachet_map_store(obj, fill->block, m, parts);
+	/* What is recorded now may be what this machine has overwritten. */
+	if (ret && !(fill->flags & CACHET_FILL_SERVER))
+		cachet_object_drop(obj);
 	*ret_seal = !ret && !(m->flags & CACHET_REC_SEALED) && expected &&
 		cachet_map_pages(m) >= expected;
 	kfree(m);
@@ -171,7 +190,7 @@ static enum cachet_fill_why give_up(struct cachet_fill *fill)
 {
 	struct cachet_cache *cache = fill->obj->cache;
 
-	if (fill->session)
+	if (!(fill->flags & CACHET_FILL_SERVER))
 		cachet_map_forget(fill->obj, fill->block);
 	if (fill->error != -ENOSPC || fill->open)
 		return CACHET_FILL_FAILED_WHY;
@@ -191,7 +210,10 @@ static void publish_work(struct work_struct *work)
 	bool seal = false;
 
 	mutex_lock(&obj->lock);
-	if (fill->generation != obj->generation) {
+	if (fill->generation != obj->generation || fill->cuts != obj->cuts) {
+		/* The size changed meanwhile: behind the new end nothing may appear. */
+		if (!(fill->flags & CACHET_FILL_SERVER) && fill->generation == obj->generation)
+			cachet_map_forget(obj, fill->block);
 		cachet_count(cache, fills_stale);
 		why = CACHET_FILL_STALE_WHY;
 	} else if (fill->error) {
@@ -250,7 +272,8 @@ static bool all_present(struct cachet_obj *obj, u64 page, u32 nr)
 
 /* One block's share. Return: false if there was no memory for it. */
 static bool fill_block(struct cachet_obj *obj, struct cachet_parent *parent, u64 page, u32 len,
-		       u32 shift, struct iov_iter *iter, u64 generation, u32 session)
+		       u32 shift, struct iov_iter *iter, u64 generation, u32 session,
+		       u32 cuts, bool from_server)
 {
 	size_t bytes = (size_t)len << CACHET_PAGE_SHIFT;
 	struct cachet_fill *fill;
@@ -265,6 +288,9 @@ static bool fill_block(struct cachet_obj *obj, struct cachet_parent *parent, u64
 	iov_iter_truncate(&fill->iter, bytes);
 	fill->generation = generation;
 	fill->session = session;
+	fill->cuts = cuts;
+	if (from_server)
+		fill->flags |= CACHET_FILL_SERVER;
 	fill->block = page >> shift;
 	fill->off = page & ((1u << shift) - 1);
 	fill->len = len;
@@ -283,20 +309,21 @@ static bool fill_block(struct cachet_obj *obj, struct cachet_parent *parent, u64
  * @iter: the bytes, @nr pages of them; behind the end of the file: zeros. It must
  *	stay valid until @done is told
  * @size: of the file, bytes
- * @skip_present: the bytes are the server's: what is present already is the same
+ * @from_server: the bytes are known to be the server's: what is present already
+ *	is the same, and stands if these can't be kept
  * @done: told once, perhaps before this returns: the bytes that were taken care
  *	of (all, whether kept or not), or -errno
  *
  * May sleep, for memory, and not for long.
  */
 void cachet_fill(struct cachet_obj *obj, u64 page, u32 nr, struct iov_iter *iter,
-		 loff_t size, bool skip_present, const struct cachet_done *done)
+		 loff_t size, bool from_server, const struct cachet_done *done)
 {
 	struct cachet_cache *cache = obj->cache;
 	struct cachet_parent *parent;
 	struct cachet_done now = *done;
 	u64 end = page + nr, generation;
-	u32 session, shift, per, n;
+	u32 session, cuts, shift, per, n;
 	bool stale;
 
 	/* A block number has 32 bits, whatever the block size. */
@@ -315,20 +342,21 @@ void cachet_fill(struct cachet_obj *obj, u64 page, u32 nr, struct iov_iter *iter
 	shift = obj->block_shift - CACHET_PAGE_SHIFT;
 	per = 1u << shift;
 	session = READ_ONCE(obj->session);
+	cuts = obj->cuts;
 	/* Some of it may have been read before the last invalidation. */
-	stale = obj->nr_stale_ops && !session;
+	stale = obj->nr_stale_ops;
 	spin_unlock(&obj->spin);
 	if (stale) {
 		cachet_count(cache, fills_stale);
-		goto nothing;
+		goto forget;
 	}
-	if (skip_present && !session && all_present(obj, page, nr)) {
+	if (from_server && !session && all_present(obj, page, nr)) {
 		cachet_count(cache, fills_present);
 		goto nothing;
 	}
 	parent = kmalloc(sizeof(*parent), GFP_NOFS);
 	if (!parent)
-		goto no_memory;
+		goto forget;
 	parent->done = now;
 	parent->bytes = (ssize_t)nr << CACHET_PAGE_SHIFT;
 	parent->size = size;
@@ -336,22 +364,19 @@ void cachet_fill(struct cachet_obj *obj, u64 page, u32 nr, struct iov_iter *iter
 	refcount_set(&parent->ref, 1);
 	for (; page < end; page += n) {
 		n = min_t(u64, per - (page & (per - 1)), end - page);
-		if (!fill_block(obj, parent, page, n, shift, iter, generation, session) && session) {
-			mutex_lock(&obj->lock);
-			cachet_map_forget(obj, page >> shift);
-			mutex_unlock(&obj->lock);
-		}
+		if (!fill_block(obj, parent, page, n, shift, iter, generation, session,
+				cuts, from_server) && !from_server)
+			cachet_fill_forget(obj, page << CACHET_PAGE_SHIFT,
+					   (size_t)n << CACHET_PAGE_SHIFT);
 		iov_iter_advance(iter, (size_t)n << CACHET_PAGE_SHIFT);
 	}
 	parent_put(parent);
 	return;
 
-no_memory:
-	for (; session && page < end; page += per) {
-		mutex_lock(&obj->lock);
-		cachet_map_forget(obj, page >> shift);
-		mutex_unlock(&obj->lock);
-	}
+forget:
+	if (!from_server)
+		cachet_fill_forget(obj, page << CACHET_PAGE_SHIFT,
+				   (size_t)nr << CACHET_PAGE_SHIFT);
 nothing:
 	now.fn(&now, (ssize_t)nr << CACHET_PAGE_SHIFT);
 }
@@ -362,17 +387,15 @@ nothing:
  * @start: bytes
  * @len: bytes, from 1
  *
- * May sleep. Does nothing unless this machine writes the file: else what is
- * present is as good as it was.
+ * May sleep. What is present of the blocks that they lie in is forgotten.
  */
 void cachet_fill_forget(struct cachet_obj *obj, loff_t start, size_t len)
 {
 	u64 block;
 
 	mutex_lock(&obj->lock);
-	if (obj->session)
-		for (block = start >> obj->block_shift;
-		     block <= (start + len - 1) >> obj->block_shift && block <= U32_MAX; block++)
-			cachet_map_forget(obj, block);
+	for (block = start >> obj->block_shift;
+	     block <= (start + len - 1) >> obj->block_shift && block <= U32_MAX; block++)
+		cachet_map_forget(obj, block);
 	mutex_unlock(&obj->lock);
 }

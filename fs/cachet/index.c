@@ -70,7 +70,8 @@ enum cachet_trust cachet_epoch_trust(const struct cachet_cache *cache, u64 epoch
  * @key: what to look for; an EXTENT of that generation only
  * @ret_rec: CACHET_RECORD_BYTES: a checked copy, if found
  *
- * May sleep. Return: its trust; CACHET_ABSENT if there is none.
+ * May sleep. Return: its trust; CACHET_ABSENT if there is none; CACHET_UNKNOWN if
+ * the set could not be read (no memory, a dying process, a bad disk).
  */
 enum cachet_trust cachet_index_find(struct cachet_cache *cache, const struct cachet_key *key,
 				    void *ret_rec)
@@ -85,10 +86,12 @@ enum cachet_trust cachet_index_find(struct cachet_cache *cache, const struct cac
 		return CACHET_ABSENT;
 	set = kmem_cache_alloc(cachet_set_slab, GFP_NOFS);
 	if (!set)
-		return CACHET_ABSENT;
+		return CACHET_UNKNOWN;
 	if (cachet_io_read(cache, cache->index_file, set, CACHET_SET_BYTES, pos,
-			   CACHET_IO_INDEX_READ))
+			   CACHET_IO_INDEX_READ)) {
+		trust = CACHET_UNKNOWN;
 		goto out;
+	}
 	for (i = 0; i < CACHET_WAYS; i++) {
 		struct cachet_record *r = set + i * CACHET_RECORD_BYTES;
 
@@ -165,9 +168,9 @@ static void record_evicted(struct cachet_cache *cache, const struct cachet_recor
 	}
 }
 
-/* The way of a set in which a record goes; -ENOSPC: all are pinned. */
+/* The way of a set in which a record goes; -ENOSPC: all are pinned; -ENOENT. */
 static int choose_way(struct cachet_cache *cache, const struct cachet_key *key,
-		      const void *set, u64 pos)
+		      const void *set, u64 pos, bool only_same)
 {
 	u32 heat, coldest = ~0u;
 	const char *why;
@@ -198,6 +201,8 @@ static int choose_way(struct cachet_cache *cache, const struct cachet_key *key,
 			way = i;
 		}
 	}
+	if (only_same)
+		return -ENOENT;
 	if (old >= 0)
 		return old;
 	if (empty >= 0)
@@ -243,16 +248,12 @@ int cachet_index_put(struct cachet_cache *cache, const struct cachet_key *key, v
 			     CACHET_IO_INDEX_READ);
 	if (ret)
 		goto out;
-	way = choose_way(cache, key, set, pos);
+	way = choose_way(cache, key, set, pos, keep_epoch);
 	if (way < 0) {
 		ret = way;
 		goto out;
 	}
 	old = set + way * CACHET_RECORD_BYTES;
-	if (keep_epoch && !(same_key(key, old) && same_generation(key, old))) {
-		ret = -ENOENT;
-		goto out;
-	}
 	r->epoch = keep_epoch ? old->epoch : cpu_to_le64(cache->epoch);
 	pos += way * CACHET_RECORD_BYTES;
 	cachet_record_seal(rec, cache->seed, pos);

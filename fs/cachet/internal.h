@@ -84,6 +84,7 @@ extern struct kmem_cache *cachet_object_slab;
 extern struct kmem_cache *cachet_fill_slab;
 extern struct kmem_cache *cachet_set_slab;	/* Buffers of one set, page-aligned */
 extern struct workqueue_struct *cachet_wq;	/* Publishing, reuse, summaries */
+extern struct workqueue_struct *cachet_io_wq;	/* I/O that a user's process must not do */
 
 /* ---- control.c ---------------------------------------------------------- */
 
@@ -262,12 +263,15 @@ struct cachet_obj {
 #define CACHET_OBJ_ON_DISK	0x1	/* There is a head of this generation in the index */
 #define CACHET_OBJ_EXTENTS	0x2	/* There may be EXTENT records of this generation */
 #define CACHET_OBJ_DEAD		0x4	/* To be looked up anew */
+#define CACHET_OBJ_HEAD		0x8	/* There is a head, of this generation or another */
+#define CACHET_OBJ_UNSURE	0x10	/* The last write of the head failed */
 
 	spinlock_t	spin;		/* Guards what follows; taken by reads */
 	u8		block_shift;	/* Written under lock too */
 	u8		inline_nr;	/* 1: block 0 is the piece below */
 	u8		inline_flags;	/* CACHET_REC_SEALED, LOCAL; CACHET_MAP_SUSPECT */
 	unsigned int	seq;		/* Counts invalidations: who began before is stale */
+	unsigned int	cuts;		/* Counts changes of size */
 	unsigned int	nr_ops;		/* Operations begun since the last invalidation */
 	unsigned int	nr_stale_ops;	/* Begun before, still running */
 	u64		generation;	/* Written under lock too */
@@ -284,6 +288,7 @@ void cachet_object_withdraw(struct fscache_cookie *cookie);
 bool cachet_object_invalidate(struct fscache_cookie *cookie);
 void cachet_object_resize(struct cachet_obj *obj, loff_t new_size);
 int cachet_object_rebuild(struct cachet_obj *obj, u8 shift);
+void cachet_object_drop(struct cachet_obj *obj);
 void cachet_object_prepare_to_write(struct fscache_cookie *cookie);
 unsigned int cachet_object_begin(struct cachet_obj *obj);
 void cachet_object_end(struct cachet_obj *obj, unsigned int seq);
@@ -306,7 +311,7 @@ static inline u32 cachet_block_expected(const struct cachet_obj *obj, loff_t siz
 /* ---- stat.c ------------------------------------------------------------- */
 
 int cachet_object_stat(struct cachet_object_stat *arg);
-int cachet_object_set_block(struct cachet_cache *cache, int fd, u8 shift);
+int cachet_object_set_block(const char *tag, int fd, u8 shift);
 
 /* ---- map.c -------------------------------------------------------------- */
 
@@ -329,7 +334,7 @@ struct cachet_done {
 
 bool cachet_read_present(struct cachet_obj *obj, u64 page, u64 nr, u64 *ret_run);
 void cachet_read(struct cachet_obj *obj, u64 page, struct iov_iter *iter,
-		 const struct cachet_done *done);
+		 unsigned int inval_counter, const struct cachet_done *done);
 
 /* ---- verify.c ----------------------------------------------------------- */
 
@@ -339,7 +344,7 @@ int cachet_read_map(struct cachet_cache *cache, const struct cachet_map *m, u32 
 /* ---- fill.c ------------------------------------------------------------- */
 
 void cachet_fill(struct cachet_obj *obj, u64 page, u32 nr, struct iov_iter *iter,
-		 loff_t size, bool skip_present, const struct cachet_done *done);
+		 loff_t size, bool from_server, const struct cachet_done *done);
 void cachet_fill_forget(struct cachet_obj *obj, loff_t start, size_t len);
 void cachet_fill_submit(struct cachet_fill *fill);
 void cachet_fill_publish(struct cachet_fill *fill);
@@ -357,12 +362,14 @@ struct cachet_fill {
 	};
 	u64	generation;		/* Of the object, when it began */
 	u32	session;		/* Of local writes, or 0 */
+	u32	cuts;			/* Of the object, when it began */
 	u32	block;
 	u16	off;			/* Page in the block */
 	u16	len;			/* Pages */
 	u8	flags;			/* CACHET_FILL_* */
 #define CACHET_FILL_WHOLE	0x1	/* All that the file has of the block */
 #define CACHET_FILL_SEALED	0x2	/* digest is set */
+#define CACHET_FILL_SERVER	0x4	/* The bytes are known to be the server's */
 	u8	nr;			/* Pieces */
 	int	error;
 	struct cachet_piece piece[CACHET_SEALED_EXTENTS]; /* Where the bytes are */
@@ -381,11 +388,11 @@ int cachet_content_find(struct cachet_cache *cache, const u8 digest[CACHET_DIGES
 void cachet_content_add(struct cachet_cache *cache, const u8 digest[CACHET_DIGEST_BYTES],
 			const struct cachet_piece *piece, u32 nr, u32 off, u32 pages);
 void cachet_digest_buffer(const void *buf, size_t bytes, u8 out[CACHET_DIGEST_BYTES]);
-void cachet_digest_iter(struct iov_iter iter, size_t bytes, u8 out[CACHET_DIGEST_BYTES]);
 
 /* ---- index.c ------------------------------------------------------------ */
 
 enum cachet_trust {
+	CACHET_UNKNOWN,			/* The index could not be read now */
 	CACHET_ABSENT,
 	CACHET_SUSPECT,			/* Of an epoch that a crash left uncommitted */
 	CACHET_TRUSTED,
@@ -450,6 +457,7 @@ u32 cachet_reclaim_target(const struct cachet_cache *cache);
 
 /* ---- io.c --------------------------------------------------------------- */
 
+bool cachet_io_must_punt(void);
 int cachet_io_read(struct cachet_cache *cache, struct file *file, void *buf, size_t len,
 		   u64 pos, enum cachet_io_site site);
 int cachet_io_write(struct cachet_cache *cache, struct file *file, const void *buf, size_t len,

@@ -11,6 +11,7 @@
  */
 #include <linux/file.h>
 #include <linux/bvec.h>
+#include <linux/sched/signal.h>
 #include "internal.h"
 
 /* Out of memory or a dying process: the cache is as good as before. */
@@ -61,6 +62,72 @@ int cachet_io_read(struct cachet_cache *cache, struct file *file, void *buf, siz
 }
 
 /**
+ * cachet_io_must_punt - is this process unfit to write to the cache's files?
+ *
+ * The VFS holds RLIMIT_FSIZE of whoever runs against our files (and kills for
+ * it), and a dying process is interrupted in the middle of a write. Neither is
+ * the cache's fault: a worker must do it.
+ */
+bool cachet_io_must_punt(void)
+{
+	return !(current->flags & (PF_KTHREAD | PF_WQ_WORKER)) &&
+		(rlimit(RLIMIT_FSIZE) != RLIM_INFINITY || fatal_signal_pending(current));
+}
+
+struct write_job {
+	struct work_struct work;
+	struct file *file;
+	const void *buf;
+	size_t	len;
+	loff_t	pos;
+	ssize_t	ret;
+};
+
+static ssize_t write_all(struct file *file, const void *buf, size_t len, loff_t pos)
+{
+	unsigned int throttle = current->flags & PF_LOCAL_THROTTLE;
+	unsigned int nofs = memalloc_nofs_save();
+	ssize_t n = 0;
+
+	/*
+	 * Somebody's write-back may wait for this: it must not be made to wait for
+	 * that write-back in turn, only for the disk that it writes to itself.
+	 */
+	current->flags |= PF_LOCAL_THROTTLE;
+	while (len) {
+		n = kernel_write(file, buf, len, &pos);
+		if (n <= 0) {
+			n = n ?: -EIO;
+			break;
+		}
+		buf += n;
+		len -= n;
+		n = 0;
+	}
+	current_restore_flags(throttle, PF_LOCAL_THROTTLE);
+	memalloc_nofs_restore(nofs);
+	return n;
+}
+
+static void write_work(struct work_struct *work)
+{
+	struct write_job *job = container_of(work, struct write_job, work);
+
+	job->ret = write_all(job->file, job->buf, job->len, job->pos);
+}
+
+static ssize_t write_punted(struct file *file, const void *buf, size_t len, loff_t pos)
+{
+	struct write_job job = { .file = file, .buf = buf, .len = len, .pos = pos };
+
+	INIT_WORK_ONSTACK(&job.work, write_work);
+	queue_work(cachet_io_wq, &job.work);
+	flush_work(&job.work);
+	destroy_work_on_stack(&job.work);
+	return job.ret;
+}
+
+/**
  * cachet_io_write - write a file of the cache through the page cache
  * @cache: cache
  * @file: its index
@@ -75,21 +142,11 @@ int cachet_io_write(struct cachet_cache *cache, struct file *file, const void *b
 		    u64 pos, enum cachet_io_site site)
 {
 	const struct cred *cred = override_creds(cache->cred);
-	unsigned int nofs = memalloc_nofs_save();
-	loff_t at = pos;
 	ssize_t n = cachet_inject(site);
 
-	while (!n && len) {
-		n = kernel_write(file, buf, len, &at);
-		if (n <= 0) {
-			n = n ?: -EIO;
-			break;
-		}
-		buf += n;
-		len -= n;
-		n = 0;
-	}
-	memalloc_nofs_restore(nofs);
+	if (!n)
+		n = cachet_io_must_punt() ? write_punted(file, buf, len, pos) :
+					    write_all(file, buf, len, pos);
 	revert_creds(cred);
 	return finish(cache, site, n);
 }

@@ -130,6 +130,8 @@ int cachet_seg_write_dirty(struct cachet_cache *cache, u64 epoch)
 	u32 i, n, last;
 	int ret = 0;
 
+	if (!cache->seg)	/* An attach that failed early */
+		return 0;
 	d = kmem_cache_alloc(cachet_set_slab, GFP_NOFS | __GFP_NOFAIL);
 	for (i = 0; !ret && i < cache->geo.nr_segments; i++) {
 		if (!(READ_ONCE(cache->seg[i].flags) & CACHET_SEG_DIRTY))
@@ -191,10 +193,11 @@ static void load_one(struct cachet_cache *cache, struct cachet_seg *seg,
 	trust = cachet_epoch_trust(cache, info.epoch);
 	/*
 	 * What a crashed epoch said of a segment is the newest that anybody said:
-	 * its generation stands. But a freeing that was not committed must be.
+	 * its generation stands. But a free one may have been opened since, and
+	 * written to: what points there must not come to point at what follows.
 	 */
 	if (trust == CACHET_ABSENT || info.generation >= cache->first_epoch ||
-	    (trust == CACHET_SUSPECT && info.state == CACHET_SEGMENT_FREE))
+	    (cache->crashed && info.state == CACHET_SEGMENT_FREE))
 		return load_bad(cache, seg);
 
 	seg->generation = info.generation;
@@ -289,7 +292,8 @@ again:
 		pages = cachet_summary_pages(nr);
 		goto again;
 	}
-	if (ret || nr > cachet_segment_pages(&cache->geo))
+	/* Each entry is a page at least. */
+	if (ret || nr > seg->used)
 		goto out;
 	for (i = 0; i < nr; i++)
 		memcpy(&open->entry[i], buf + ((size_t)pages << PAGE_SHIFT) - 64 * (i + 2), 64);
@@ -491,6 +495,8 @@ int cachet_log_reserve(struct cachet_cache *cache, u32 pages, struct cachet_piec
 
 	if (cachet_cache_out(cache))
 		return -EIO;
+	if (WARN_ON_ONCE(pages + cachet_summary_pages(1) > room))
+		return -EINVAL;
 again:
 	spin_lock(&cache->log_lock);
 	open = cache->open;

@@ -20,6 +20,7 @@ static bool local_counts(const struct cachet_obj *obj, u32 session)
 /* Pieces whose segment was reused are no pieces. */
 static void drop_stale(const struct cachet_cache *cache, struct cachet_map *m)
 {
+	bool suspect = m->flags & CACHET_MAP_SUSPECT;
 	unsigned int i, n = 0;
 
 	for (i = 0; i < m->nr; i++)
@@ -27,6 +28,9 @@ static void drop_stale(const struct cachet_cache *cache, struct cachet_map *m)
 			m->piece[n++] = m->piece[i];
 	if (n < m->nr)
 		m->flags &= ~(CACHET_REC_SEALED | CACHET_REC_SHARED | CACHET_MAP_SUSPECT);
+	/* Half of a block can't be verified. */
+	if (n < m->nr && suspect)
+		n = 0;
 	m->nr = n;
 }
 
@@ -38,7 +42,8 @@ static void drop_stale(const struct cachet_cache *cache, struct cachet_map *m)
  *	is not to be used before cachet_verify_block()
  *
  * May sleep. Return: the number of EXTENT records that it was made of, 0 if it
- * stands in the head or there is nothing.
+ * stands in the head or there is nothing; -EIO: the index could not be read, and
+ * @m is empty.
  */
 int cachet_map_load(struct cachet_obj *obj, u32 block, struct cachet_map *m)
 {
@@ -73,6 +78,11 @@ int cachet_map_load(struct cachet_obj *obj, u32 block, struct cachet_map *m)
 
 	do {
 		trust = cachet_index_find(cache, &key, &x);
+		if (trust == CACHET_UNKNOWN) {
+			m->nr = 0;
+			m->flags = 0;
+			return -EIO;
+		}
 		if (trust == CACHET_ABSENT)
 			break;
 		if ((x.rec.flags & CACHET_REC_LOCAL) &&
@@ -160,7 +170,8 @@ int cachet_map_store(struct cachet_obj *obj, u32 block, const struct cachet_map 
 	/* Before the records: a reader that looks must not be told that there are none. */
 	if (parts)
 		WRITE_ONCE(obj->flags, obj->flags | CACHET_OBJ_EXTENTS);
-	for (part = 0; part < parts; part++) {
+	/* Part 0 last: with its MORE it must not lead to what stood there before. */
+	for (part = parts; part-- > 0; ) {
 		struct cachet_extents x = {
 			.generation	= cpu_to_le64(obj->generation),
 			.block		= cpu_to_le32(block),
@@ -191,6 +202,9 @@ void cachet_map_forget(struct cachet_obj *obj, u32 block)
 	m->nr = 0;
 	m->flags = 0;
 	/* A part that did not load may be there all the same. */
-	cachet_map_store(obj, block, m, max(parts, 1));
+	if (!parts && (obj->flags & CACHET_OBJ_EXTENTS))
+		parts = CACHET_MAX_PARTS;
+	if (parts < 0 || cachet_map_store(obj, block, m, parts))
+		cachet_object_drop(obj);
 	kfree(m);
 }

@@ -193,10 +193,13 @@ int cachet_object_write_head(struct cachet_obj *obj, bool touch)
 {
 	struct cachet_key key = { .kind = CACHET_REC_OBJECT, .fp = obj->fp };
 	struct cachet_object o = {};
+	bool has_inline;
 	int ret;
 
-	o.rec.nr = obj->inline_nr;
-	o.rec.flags = obj->inline_nr ?
+	/* What is suspect must not get the epoch of who has not looked at it. */
+	has_inline = obj->inline_nr && !(obj->inline_flags & CACHET_MAP_SUSPECT);
+	o.rec.nr = has_inline;
+	o.rec.flags = has_inline ?
 		obj->inline_flags & (CACHET_REC_SEALED | CACHET_REC_SHARED) : 0;
 	if (obj->session)
 		o.rec.flags |= CACHET_REC_LOCAL;
@@ -209,14 +212,18 @@ int cachet_object_write_head(struct cachet_obj *obj, bool touch)
 	o.acked = cpu_to_le32(obj->acked);
 	o.block_shift = obj->block_shift;
 	o.uses = obj->uses;
-	if (obj->inline_nr) {
+	if (has_inline) {
 		cachet_piece_encode(&o.extent, &obj->inline_piece);
 		if (obj->inline_flags & CACHET_REC_SEALED)
 			memcpy(o.digest, obj->inline_digest, sizeof(o.digest));
 	}
 	ret = cachet_index_put(obj->cache, &key, &o, touch);
-	if (!ret)
-		obj->flags |= CACHET_OBJ_ON_DISK;
+	if (!ret) {
+		obj->flags |= CACHET_OBJ_ON_DISK | CACHET_OBJ_HEAD;
+		obj->flags &= ~CACHET_OBJ_UNSURE;
+	} else if (!touch) {
+		obj->flags |= CACHET_OBJ_UNSURE;
+	}
 	return ret;
 }
 
@@ -258,7 +265,9 @@ static enum cachet_object_why load(struct cachet_obj *obj, const u8 *coherency, 
 	enum cachet_trust trust;
 
 	trust = cachet_index_find(cache, &key, &o);
-	obj->flags &= ~(CACHET_OBJ_ON_DISK | CACHET_OBJ_EXTENTS | CACHET_OBJ_DEAD);
+	if (trust == CACHET_UNKNOWN)	/* Stays DEAD: the next lookup tries again */
+		return CACHET_OBJECT_UNREADABLE;
+	obj->flags = trust == CACHET_ABSENT ? 0 : CACHET_OBJ_HEAD;
 	obj->session = 0;
 	memcpy(obj->coherency, coherency, sizeof(obj->coherency));
 	obj->block_shift = cachet_volume_block_shift(obj->volume);
@@ -340,6 +349,13 @@ bool cachet_object_lookup(struct fscache_cookie *cookie)
 	if ((obj->flags & CACHET_OBJ_DEAD) || obj->size != size ||
 	    memcmp(obj->coherency, coherency, sizeof(coherency)))
 		why = load(obj, coherency, size);
+	if (why == CACHET_OBJECT_UNREADABLE) {
+		obj->flags |= CACHET_OBJ_DEAD;
+		obj->volume = NULL;
+		mutex_unlock(&obj->lock);
+		cachet_object_put(obj, CACHET_REF_FAILED);
+		return false;
+	}
 	obj->cookie = cookie;
 	mutex_unlock(&obj->lock);
 
@@ -396,6 +412,8 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 	spin_unlock(&cache->objects_lock);
 
 	coherency_fp(cookie, coherency, &size);
+	/* If it stayed, fscache would not say again when the next one begins. */
+	clear_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags);
 	mutex_lock(&obj->lock);
 	if (test_bit(FSCACHE_COOKIE_RETIRED, &cookie->flags)) {
 		struct cachet_key key = { .kind = CACHET_REC_OBJECT, .fp = obj->fp };
@@ -406,7 +424,6 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 		cachet_index_drop(cache, &key);
 		trace_cachet_object(obj, CACHET_OBJECT_RETIRED);
 	} else if (obj->session) {
-		clear_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags);
 		end_session(obj, cookie, coherency, size);
 	} else if (memcmp(obj->coherency, coherency, sizeof(coherency)) || obj->size != size) {
 		/*
@@ -422,7 +439,7 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 			if (obj->flags & CACHET_OBJ_ON_DISK)
 				cachet_object_write_head(obj, false);
 		}
-	} else if ((obj->flags & CACHET_OBJ_ON_DISK) &&
+	} else if ((obj->flags & CACHET_OBJ_ON_DISK) && !(obj->flags & CACHET_OBJ_UNSURE) &&
 		   cachet_now() - obj->last_use >= CACHET_TOUCH_SECONDS) {
 		cachet_object_write_head(obj, true);
 	}
@@ -459,7 +476,7 @@ bool cachet_object_invalidate(struct fscache_cookie *cookie)
 	obj->size = size;
 	spin_unlock(&obj->spin);
 	/* What is on disk must not come back with the next attach. */
-	if (obj->flags & CACHET_OBJ_ON_DISK)
+	if (obj->flags & CACHET_OBJ_HEAD)
 		ret = cachet_object_write_head(obj, false);
 	mutex_unlock(&obj->lock);
 	cachet_count(obj->cache, invalidations);
@@ -490,6 +507,7 @@ void cachet_object_resize(struct cachet_obj *obj, loff_t new_size)
 		return;
 	spin_lock(&obj->spin);
 	obj->size = new_size;
+	obj->cuts++;
 	spin_unlock(&obj->spin);
 	cachet_count(obj->cache, resizes);
 	trace_cachet_object(obj, CACHET_OBJECT_RESIZED);
@@ -507,12 +525,14 @@ void cachet_object_resize(struct cachet_obj *obj, loff_t new_size)
 
 		if (parts < 0)
 			goto whole;
-		if (!m->nr)
+		if (!m->nr && !parts)
 			continue;
 		for (i = 0; i < m->nr; i++)
 			cachet_seg_live(obj->cache, &m->piece[i], false);
-		if (cachet_map_punch(m, off, per - off))
+		if ((m->flags & CACHET_MAP_SUSPECT) || cachet_map_punch(m, off, per - off)) {
 			m->nr = 0;
+			m->flags = 0;
+		}
 		for (i = 0; i < m->nr; i++)
 			cachet_seg_live(obj->cache, &m->piece[i], true);
 		if (cachet_map_store(obj, block, m, parts))
@@ -525,9 +545,25 @@ void cachet_object_resize(struct cachet_obj *obj, loff_t new_size)
 whole:
 	kfree(m);
 empty_it:
+	cachet_object_drop(obj);
+}
+
+/**
+ * cachet_object_drop - forget all content of a file, for want of something better
+ * @obj: object, under its lock
+ *
+ * For when a part can't be forgotten alone. If that can't be written either, the
+ * index can't be relied on, and the cache goes out of service.
+ */
+void cachet_object_drop(struct cachet_obj *obj)
+{
+	int ret = 0;
+
 	empty(obj, cachet_new_generation(obj->cache), obj->block_shift);
-	if (obj->flags & CACHET_OBJ_ON_DISK)
-		cachet_object_write_head(obj, false);
+	if (obj->flags & CACHET_OBJ_HEAD)
+		ret = cachet_object_write_head(obj, false);
+	if (ret)
+		cachet_io_error(obj->cache, CACHET_IO_INDEX_WRITE, ret);
 	trace_cachet_object(obj, CACHET_OBJECT_CUT);
 }
 
@@ -569,7 +605,7 @@ void cachet_object_prepare_to_write(struct fscache_cookie *cookie)
 	mutex_lock(&obj->lock);
 	if (!obj->session) {
 		obj->session = obj->acked + 1;
-		if (obj->flags & CACHET_OBJ_ON_DISK)
+		if (obj->flags & CACHET_OBJ_HEAD)
 			cachet_object_write_head(obj, false);
 		cachet_count(obj->cache, objects_dirty);
 		trace_cachet_object(obj, CACHET_OBJECT_DIRTIED);

@@ -18,6 +18,8 @@ struct cachet_rd {
 	struct cachet_obj *obj;
 	struct cachet_done done;
 	refcount_t	parts;		/* Reads under way, and the submitter */
+	struct fscache_cookie *cookie;	/* The caller's operation holds it */
+	unsigned int	inval_counter;	/* Its, when that operation began */
 	unsigned int	seq;		/* obj->seq when it began */
 	int		error;		/* The first */
 	bool		async;		/* The submitter has left */
@@ -132,7 +134,8 @@ static void rd_put(struct cachet_rd *rd)
 	if (!refcount_dec_and_test(&rd->parts))
 		return;
 	/* Invalidated meanwhile: whoever asked must ask the server. */
-	if (!rd->error && READ_ONCE(obj->seq) != rd->seq)
+	if (!rd->error && (READ_ONCE(obj->seq) != rd->seq ||
+			   READ_ONCE(rd->cookie->inval_counter) != rd->inval_counter))
 		rd->error = -ESTALE;
 	ret = rd->error ?: rd->bytes;
 	if (ret < 0)
@@ -212,12 +215,13 @@ static int submit(struct cachet_rd *rd, const struct cachet_piece *p, u32 skip, 
  * @obj: object with an operation begun
  * @page: where in the file
  * @iter: destination; a multiple of the page size
+ * @inval_counter: of the cookie, when the operation began
  * @done: told once, perhaps before this returns: bytes, or -errno: ask the server
  *
  * May sleep.
  */
 void cachet_read(struct cachet_obj *obj, u64 page, struct iov_iter *iter,
-		 const struct cachet_done *done)
+		 unsigned int inval_counter, const struct cachet_done *done)
 {
 	u64 end = page + (iov_iter_count(iter) >> CACHET_PAGE_SHIFT);
 	u32 shift, per;
@@ -238,6 +242,8 @@ void cachet_read(struct cachet_obj *obj, u64 page, struct iov_iter *iter,
 	}
 	rd->obj = cachet_object_get(obj, CACHET_REF_READ);
 	rd->done = *done;
+	rd->cookie = obj->cookie;
+	rd->inval_counter = inval_counter;
 	spin_lock(&obj->spin);
 	rd->seq = obj->seq;
 	shift = obj->block_shift - CACHET_PAGE_SHIFT;
@@ -270,8 +276,7 @@ void cachet_read(struct cachet_obj *obj, u64 page, struct iov_iter *iter,
 	kfree(m);
 	if (err)
 		cmpxchg(&rd->error, 0, err);
-	else
-		/* Only now: a completion before is still within the call. */
-		WRITE_ONCE(rd->async, true);
+	/* A part that is under way may be the last to end, in an interrupt. */
+	WRITE_ONCE(rd->async, refcount_read(&rd->parts) > 1);
 	rd_put(rd);
 }

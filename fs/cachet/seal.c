@@ -13,7 +13,6 @@
  *
  * A digest is only ever believed if it was computed here, over the bytes.
  */
-#include <linux/iov_iter.h>
 #include <linux/sched.h>
 #include "internal.h"
 #include "trace.h"
@@ -44,33 +43,6 @@ void cachet_digest_buffer(const void *buf, size_t bytes, u8 out[CACHET_DIGEST_BY
 
 		cachet_sha256_add(&ctx, buf, n);
 		buf += n;
-		bytes -= n;
-		cond_resched();
-	}
-	cachet_sha256_end(&ctx, out);
-}
-
-static size_t digest_step(void *base, size_t progress, size_t len, void *priv, void *priv2)
-{
-	cachet_sha256_add(priv, base, len);
-	return 0;
-}
-
-/**
- * cachet_digest_iter - SHA-256 of what an iterator points to
- * @iter: kernel memory of any kind; a copy, so the caller's does not advance
- * @bytes: how many
- * @out: digest
- */
-void cachet_digest_iter(struct iov_iter iter, size_t bytes, u8 out[CACHET_DIGEST_BYTES])
-{
-	struct cachet_sha256_ctx ctx;
-
-	cachet_sha256_begin(&ctx);
-	while (bytes) {
-		size_t n = min_t(size_t, bytes, 64 << 10);
-
-		iterate_and_advance_kernel(&iter, n, &ctx, NULL, digest_step);
 		bytes -= n;
 		cond_resched();
 	}
@@ -143,6 +115,22 @@ void cachet_content_add(struct cachet_cache *cache, const u8 digest[CACHET_DIGES
 	cachet_index_put(cache, &key, &c, false);
 }
 
+/* Write a block from the sealer's buffer, in one piece. */
+static int rewrite(struct cachet_cache *cache, void *buf, u32 pages, struct cachet_piece *ret,
+		   struct cachet_open **ret_open)
+{
+	int err = cachet_log_reserve(cache, pages, ret, ret_open);
+
+	if (err)
+		return err;
+	ret->off = 0;
+	err = cachet_io_direct(cache, cache->data_file, buf, (size_t)pages << PAGE_SHIFT,
+			       (u64)ret->page << CACHET_PAGE_SHIFT, true, CACHET_IO_DATA_WRITE);
+	if (err)
+		cachet_log_release(*ret_open);
+	return err;
+}
+
 /* ---- before the write --------------------------------------------------- */
 
 static void seal_fill_work(struct kthread_work *work)
@@ -150,17 +138,31 @@ static void seal_fill_work(struct kthread_work *work)
 	struct cachet_fill *fill = container_of(work, struct cachet_fill, seal);
 	struct cachet_cache *cache = fill->obj->cache;
 	size_t bytes = (size_t)fill->len << CACHET_PAGE_SHIFT;
+	struct iov_iter iter = fill->iter;
 
-	cachet_digest_iter(fill->iter, bytes, fill->digest);
+	/*
+	 * Pages of the page cache may be written to while this reads them: only of a
+	 * copy are the digest and what is stored the same bytes.
+	 */
+	if (copy_from_iter(cache->seal_buffer, bytes, &iter) != bytes) {
+		atomic64_sub(bytes, &cache->inline_bytes);
+		cachet_fill_submit(fill);
+		return;
+	}
+	atomic64_sub(bytes, &cache->inline_bytes);
+	cachet_digest_buffer(cache->seal_buffer, bytes, fill->digest);
 	fill->flags |= CACHET_FILL_SEALED;
 	fill->nr = cachet_content_find(cache, fill->digest, fill->len, fill->piece);
-	atomic64_sub(bytes, &cache->inline_bytes);
 	if (fill->nr) {
 		trace_cachet_fill(fill, CACHET_FILL_SHARED_WHY);
-		cachet_fill_publish(fill);
 	} else {
-		cachet_fill_submit(fill);
+		fill->error = rewrite(cache, cache->seal_buffer, fill->len, &fill->piece[0],
+				      &fill->open);
+		if (fill->error)
+			fill->open = NULL;
+		fill->nr = !fill->error;
 	}
+	cachet_fill_publish(fill);
 }
 
 /**
@@ -192,22 +194,6 @@ bool cachet_seal_fill(struct cachet_fill *fill)
 static bool same_pieces(const struct cachet_map *a, const struct cachet_map *b)
 {
 	return a->nr == b->nr && !memcmp(a->piece, b->piece, a->nr * sizeof(a->piece[0]));
-}
-
-/* Write a block in many pieces again, in one. */
-static int rewrite(struct cachet_cache *cache, void *buf, u32 pages, struct cachet_piece *ret,
-		   struct cachet_open **ret_open)
-{
-	int err = cachet_log_reserve(cache, pages, ret, ret_open);
-
-	if (err)
-		return err;
-	ret->off = 0;
-	err = cachet_io_direct(cache, cache->data_file, buf, (size_t)pages << PAGE_SHIFT,
-			       (u64)ret->page << CACHET_PAGE_SHIFT, true, CACHET_IO_DATA_WRITE);
-	if (err)
-		cachet_log_release(*ret_open);
-	return err;
 }
 
 static void seal_block(struct cachet_seal_job *job, struct cachet_map *old,

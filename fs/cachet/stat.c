@@ -168,15 +168,16 @@ out_file:
 
 /**
  * cachet_object_set_block - set the block size of one file, and empty it
- * @cache: that it must be in
+ * @tag: of the cache that it must be in, or NULL
  * @fd: open network file
  * @shift: log2 of the size, 0: the volume's
  *
  * The map of a file is made of its blocks: another size makes it void.
  *
- * Return: 0; as for cachet_object_stat(); -EXDEV: it is in another cache.
+ * Return: 0; as for cachet_object_stat(); -EXDEV: it is in another cache;
+ * -EINVAL: too large for the cache's segments.
  */
-int cachet_object_set_block(struct cachet_cache *cache, int fd, u8 shift)
+int cachet_object_set_block(const char *tag, int fd, u8 shift)
 {
 	struct netfs_cache_resources cres = {};
 	struct cachet_obj *obj;
@@ -189,7 +190,12 @@ int cachet_object_set_block(struct cachet_cache *cache, int fd, u8 shift)
 	ret = cachet_netfs_begin(file, &cres, &obj);
 	if (ret)
 		goto out;
-	ret = obj->cache == cache ? cachet_object_rebuild(obj, shift) : -EXDEV;
+	if (tag && strcmp(tag, obj->cache->super.tag))
+		ret = -EXDEV;
+	else if (shift && shift + 2 > obj->cache->geo.segment_shift)
+		ret = -EINVAL;
+	else
+		ret = cachet_object_rebuild(obj, shift);
 	cachet_netfs_end(&cres);
 out:
 	fput(file);

@@ -65,7 +65,8 @@
 	X(DIRTIED,	"local-write") \
 	X(ACKED,	"acknowledged") \
 	X(RETIRED,	"retired") \
-	X(WITHDRAWN,	"withdrawn")
+	X(WITHDRAWN,	"withdrawn") \
+	X(UNREADABLE,	"index-unreadable")
 
 /* What happened to a segment. */
 #define CACHET_SEG_WHYS(X) \

@@ -59,6 +59,7 @@ int cachet_read_map(struct cachet_cache *cache, const struct cachet_map *m, u32 
 int cachet_verify_block(struct cachet_obj *obj, u32 block)
 {
 	struct cachet_cache *cache = obj->cache;
+	struct cachet_key key = { .kind = CACHET_REC_CONTENT };
 	u8 digest[CACHET_DIGEST_BYTES];
 	struct cachet_piece bad;
 	struct cachet_map *m;
@@ -74,8 +75,8 @@ int cachet_verify_block(struct cachet_obj *obj, u32 block)
 	mutex_lock(&obj->lock);
 	parts = cachet_map_load(obj, block, m);
 	suspect = m->flags & CACHET_MAP_SUSPECT;
-	ret = 0;
-	if (!m->nr || !(m->flags & CACHET_REC_SEALED))
+	ret = min(parts, 0);
+	if (ret || !m->nr || !(m->flags & CACHET_REC_SEALED))
 		goto out;	/* Verified or dropped by somebody else */
 	pages = cachet_map_pages(m);
 	bad = m->piece[0];
@@ -87,21 +88,22 @@ int cachet_verify_block(struct cachet_obj *obj, u32 block)
 		goto out;
 	}
 	ret = cachet_read_map(cache, m, pages, buf);
-	if (ret == -ENOMEM || cachet_cache_out(cache))
+	if (ret)	/* Reused, interrupted, no memory; a bad disk has said so itself */
 		goto out;
-	if (!ret) {
-		cachet_digest_buffer(buf, (size_t)pages << PAGE_SHIFT, digest);
-		if (!memcmp(digest, m->digest, sizeof(digest))) {
-			if (suspect) {
-				m->flags &= ~CACHET_MAP_SUSPECT;
-				ret = cachet_map_store(obj, block, m, parts);
-				cachet_count(cache, suspect_verified);
-			}
-			goto out;
+	cachet_digest_buffer(buf, (size_t)pages << PAGE_SHIFT, digest);
+	if (!memcmp(digest, m->digest, sizeof(digest))) {
+		if (suspect) {
+			m->flags &= ~CACHET_MAP_SUSPECT;
+			ret = cachet_map_store(obj, block, m, parts);
+			cachet_count(cache, suspect_verified);
 		}
+		goto out;
 	}
 	ret = -EBADMSG;
 	cachet_map_forget(obj, block);
+	/* Nor may the bad copy be found by who brings the good one. */
+	key.fp = m->digest;
+	cachet_index_drop(cache, &key);
 	if (suspect) {
 		/* Expected of a crash: what was under way did not arrive whole. */
 		cachet_count(cache, suspect_dropped);

@@ -5,7 +5,7 @@
  * A volume has an id for people and quotas, and a generation that goes into the
  * fingerprints of its objects: a new generation empties it at once. The table is
  * small and fixed; when it is full, the volume that was used longest ago loses
- * its place, and gets a new id (but the same objects) when it comes back.
+ * its place, and with it its objects.
  *
  * fscache calls acquire and free from a work item each, never twice at once for
  * a volume. volume_lock guards the table and the list.
@@ -13,9 +13,6 @@
 #include <linux/delay.h>
 #include "internal.h"
 #include "trace.h"
-
-/* First fingerprint generation. A re-created entry starts with it again. */
-#define FIRST_GENERATION	1
 
 static int slot_read(struct cachet_cache *cache, u32 slot, struct cachet_volume_data *ret)
 {
@@ -133,7 +130,8 @@ static int record(struct cachet_cache *cache, struct fscache_volume *vcookie,
 	if (!found) {
 		memset(v, 0, sizeof(*v));
 		v->id = cache->next_volume++;
-		v->generation = FIRST_GENERATION;
+		/* Not one that it may have had: what was invalidated must not return. */
+		v->generation = cachet_new_generation(cache);
 		v->key_len = key[0];
 		memcpy(v->key, key + 1, key[0]);
 	} else if (v->coherency_len != vcookie->coherency_len ||
@@ -230,8 +228,9 @@ void cachet_volume_free(struct fscache_volume *vcookie)
 		}
 		kfree(v);
 	}
-	mutex_unlock(&cache->volume_lock);
+	/* Under the lock: a detach that finds the list empty lets the cache go. */
 	release(vol);
+	mutex_unlock(&cache->volume_lock);
 }
 
 /* A volume of the list, with a reference to its cookie; all: also withdrawn ones. */
@@ -302,9 +301,11 @@ void cachet_volume_free_all(struct cachet_cache *cache)
  */
 u8 cachet_volume_block_shift(const struct cachet_volume *vol)
 {
+	const struct cachet_geometry *g = &vol->cache->geo;
 	u8 shift = READ_ONCE(vol->block_shift);
 
-	return shift ? shift : vol->cache->geo.block_shift;
+	/* The table may say anything; see geometry.c for the limit. */
+	return shift ? min_t(u8, shift, g->segment_shift - 2) : g->block_shift;
 }
 
 /**

@@ -11,7 +11,7 @@
 . "$(dirname "$0")/lib.sh"
 
 make_xfs server 1024
-real_tree /mnt/server/tree "$([ "$VM_KERNEL" = stock ] && echo small)"
+real_tree /mnt/server/tree "$([ "$VM_KERNEL" = uml ] || echo small)"
 sums=$(tree_sum /mnt/server/tree)
 nfs_server_start
 nfs_export tree /mnt/server/tree

@@ -78,8 +78,11 @@ int cmd_attach(int argc, char **argv)
 	}
 	err = cachet_attach_dir(dev, args.dir, &args.options, tag, &took_ns, &why);
 	close(dev);
-	if (err)
-		return complain_why("attach", err, &why);
+	if (err) {
+		/* -ENODATA and the like speak of what is in the files. */
+		complain_why("attach", err, &why);
+		return err == -ENOENT ? EXIT_NOT_FOUND : EXIT_FAILED;
+	}
 
 	if (cachet_rivals_check(&why))
 		warn("attach", "%s", why.text);

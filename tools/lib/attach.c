@@ -28,6 +28,7 @@ static const char *attach_advice(int err)
 	case ENODATA:
 		return "; a file was cut or grown: remove the three files and run 'cachectl format'";
 	case EOPNOTSUPP:
+	case EPROTONOSUPPORT:
 		return "; it was made or upgraded by a newer version: attach it with that version, or format a new one";
 	case EBADMSG:
 		return "; index and data must be the ones that were made with this super: restore them, or remove all three and run 'cachectl format'";

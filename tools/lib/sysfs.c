@@ -145,7 +145,7 @@ int cachet_rivals_check(struct cachet_why *why)
 {
 	char line[256], first[64] = "", rival[64] = "", state;
 	struct cachet_tags tags;
-	bool first_seen = false, daemon;
+	bool first_seen = false, gone = false, daemon;
 	FILE *f;
 
 	if (cachet_tags_read(&tags))
@@ -160,14 +160,21 @@ int cachet_rivals_check(struct cachet_why *why)
 		if (!first_seen)
 			strcpy(first, name);
 		first_seen = true;
-		if (!rival[0] && strcmp(name, "-") && !cachet_tags_have(&tags, name))
+		/* One that is not there any more stands there while mounts hold on to it. */
+		if (!rival[0] && strcmp(name, "-") && !cachet_tags_have(&tags, name) &&
+		    (state != '-' || !strcmp(first, name))) {
 			strcpy(rival, name);
+			gone = state == '-';
+		}
 	}
 	if (f)
 		fclose(f);
 	daemon = process_runs("cachefilesd");
 
-	if (rival[0] && !strcmp(first, rival))
+	if (rival[0] && gone)
+		cachet_why_set(why, 0, "mounts hold on to the cache '%s', which is detached, and new mounts will join them: to use another one, unmount the network filesystems and mount them again; else attach '%s' again",
+			       rival, rival);
+	else if (rival[0] && !strcmp(first, rival))
 		cachet_why_set(why, 0, "another fscache cache, '%s'%s, stands first: mounts use that one, not Cachet. To use Cachet: unmount the network filesystems, stop the other (systemctl disable --now cachefilesd), attach again, mount",
 			       rival, daemon ? " (cachefilesd)" : "");
 	else if (rival[0])

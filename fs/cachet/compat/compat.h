@@ -11,6 +11,7 @@
 
 #include <linux/version.h>
 #include <linux/types.h>
+#include <asm/page.h>
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0) && \
 	LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
@@ -33,6 +34,10 @@
 
 #ifndef CONFIG_64BIT
 #error "Cachet keeps 64-bit generations that are read without a lock: 64-bit kernels only"
+#endif
+
+#if PAGE_SHIFT != 12
+#error "Cachet does its I/O in pages of 4096 bytes: kernels with larger pages are not supported yet"
 #endif
 
 #include <linux/kthread.h>

@@ -81,7 +81,7 @@ static int netfs_read(struct netfs_cache_resources *cres, loff_t start, struct i
 		read_done(&done, -ENOBUFS);
 		return -ENOBUFS;
 	}
-	cachet_read(cres_obj(cres), start >> CACHET_PAGE_SHIFT, iter, &done);
+	cachet_read(cres_obj(cres), start >> CACHET_PAGE_SHIFT, iter, cres->inval_counter, &done);
 	return -EIOCBQUEUED;
 }
 
@@ -188,10 +188,23 @@ static int netfs_query_occupancy(struct netfs_cache_resources *cres, loff_t star
 
 /* Bytes [start, start + count of iter) of a file of i_size bytes, page-aligned. */
 static void keep(struct netfs_cache_resources *cres, loff_t start, struct iov_iter *iter,
-		 loff_t i_size, bool skip_present, const struct cachet_done *done)
+		 loff_t i_size, bool from_server, const struct cachet_done *done)
 {
 	cachet_fill(cres_obj(cres), start >> CACHET_PAGE_SHIFT,
-		    iov_iter_count(iter) >> CACHET_PAGE_SHIFT, iter, i_size, skip_present, done);
+		    iov_iter_count(iter) >> CACHET_PAGE_SHIFT, iter, i_size, from_server, done);
+}
+
+/*
+ * fscache says that a file is about to be written here from a worker of its own,
+ * which may be late, or not at all if the file was being looked up just then.
+ */
+static void note_local_write(struct netfs_cache_resources *cres, const struct inode *inode)
+{
+	struct fscache_cookie *cookie = cres->cache_priv;
+
+	if (test_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags) ||
+	    (inode && inode_is_open_for_write(inode)))
+		cachet_object_prepare_to_write(cookie);
 }
 
 static int netfs_prepare_write(struct netfs_cache_resources *cres, loff_t *start, size_t *len,
@@ -225,6 +238,7 @@ static int netfs_write(struct netfs_cache_resources *cres, loff_t start, struct 
 		return -ENOBUFS;
 	}
 	obj = cres_obj(cres);
+	note_local_write(cres, NULL);
 	keep(cres, start, iter, max_t(loff_t, READ_ONCE(obj->size), start + 1), false, &done);
 	return 0;
 }
@@ -263,6 +277,8 @@ static void netfs_issue_write(struct netfs_io_subrequest *subreq)
 	struct netfs_io_stream *stream = &wreq->io_streams[subreq->stream_nr];
 	struct netfs_cache_resources *cres = &wreq->cache_resources;
 	struct cachet_done done = { .fn = subreq_done, .priv = subreq };
+	/* Anything else may be what this machine wrote. */
+	bool from_server = wreq->origin == NETFS_PGPRIV2_COPY_TO_CACHE;
 	size_t len = subreq->len, skip, tail;
 	loff_t start = subreq->start;
 
@@ -270,10 +286,13 @@ static void netfs_issue_write(struct netfs_io_subrequest *subreq)
 		subreq_end(subreq, -ENOBUFS);
 		return;
 	}
+	if (!from_server)
+		note_local_write(cres, wreq->inode);
 	/* A partial first page is not kept; nor may what was there of it be. */
 	skip = -start & (CACHET_PAGE_BYTES - 1);
 	if (skip) {
-		cachet_fill_forget(cres_obj(cres), start, min(skip, len));
+		if (!from_server)
+			cachet_fill_forget(cres_obj(cres), start, min(skip, len));
 		if (skip >= len) {
 			subreq_end(subreq, len);
 			return;
@@ -293,7 +312,8 @@ static void netfs_issue_write(struct netfs_io_subrequest *subreq)
 			subreq->len += need;
 			subreq->io_iter.count += need;
 		} else {
-			cachet_fill_forget(cres_obj(cres), start + len - tail, tail);
+			if (!from_server)
+				cachet_fill_forget(cres_obj(cres), start + len - tail, tail);
 			len -= tail;
 			if (!len) {
 				subreq_end(subreq, tail);
@@ -302,9 +322,7 @@ static void netfs_issue_write(struct netfs_io_subrequest *subreq)
 			iov_iter_truncate(&subreq->io_iter, len);
 		}
 	}
-	/* Only what comes from the server is the same as what is here. */
-	keep(cres, start, &subreq->io_iter, wreq->i_size,
-	     wreq->origin == NETFS_PGPRIV2_COPY_TO_CACHE, &done);
+	keep(cres, start, &subreq->io_iter, wreq->i_size, from_server, &done);
 }
 
 /* ---- operations --------------------------------------------------------- */

@@ -204,6 +204,8 @@ static const char *check_object(const struct cachet_object *o, const struct cach
 		return "object: bad count";
 	if (o->block_shift < CACHET_MIN_BLOCK_SHIFT || o->block_shift > CACHET_MAX_BLOCK_SHIFT)
 		return "object: bad block size";
+	if (o->block_shift + 2 > g->segment_shift)
+		return "object: block does not fit a segment";
 	if (!zero(o->reserved, sizeof(o->reserved)))
 		return "object: reserved bytes in use";
 	if (le64_to_cpu(o->size) >> 63)

@@ -30,7 +30,7 @@
  * -EXDEV: the files are not on one filesystem
  * -EMEDIUMTYPE: not XFS, and CACHET_ATTACH_ANY_FS is not set
  * -EUCLEAN: both copies of super are damaged; -EFBIG, -ENODATA: a file has the wrong size
- * -EOPNOTSUPP: an unknown feature bit; -EBADMSG: index or data of another cache
+ * -EOPNOTSUPP, -EPROTONOSUPPORT: an unknown feature bit, format version; -EBADMSG: index or data of another cache
  * The kernel log says what is wrong in words; `problem` says the same to the caller.
  */
 struct cachet_attach {
@@ -52,7 +52,7 @@ struct cachet_attach {
 struct cachet_tag {
 	__u32	version;
 	__u32	flags;			/* SYNC: CACHET_SYNC_*; else 0 */
-#define CACHET_SYNC_SEAL	0x1	/* First wait until every complete block is sealed */
+#define CACHET_SYNC_SEAL	0x1	/* First wait until the blocks that are queued are sealed */
 	char	tag[CACHET_TAG_MAX];
 };
 
@@ -65,7 +65,7 @@ struct cachet_status {
 	__u64	epoch;			/* The running one */
 	__u64	committed;		/* The last committed one */
 	__u64	data_bytes;		/* Size of the cache */
-	__u64	live_bytes;		/* Held by records; a shared block counts once */
+	__u64	live_bytes;		/* Held by records, about: never more than was written */
 	__u32	segment_bytes;
 	__u32	block_bytes;
 	__u32	nr_segments;
@@ -134,7 +134,10 @@ struct cachet_volumes {
 	__u64	volumes;		/* User pointer to struct cachet_volume_info[] */
 };
 
-/* Block size of what is cached from now on; what is there already keeps its. */
+/*
+ * Block size of what is cached from now on. What a volume has already keeps its;
+ * a file whose size of blocks changes is emptied. tag may be empty with a file.
+ */
 struct cachet_block_size {
 	__u32	version;
 	__s32	fd;			/* A network file, or -1: the volume below */
@@ -162,7 +165,7 @@ enum cachet_event_type {
 	CACHET_EVENT_DETACHED	= 2,
 	CACHET_EVENT_OUT	= 3,	/* Out of service; arg0: -errno */
 	CACHET_EVENT_REUSED	= 4,	/* A segment was freed; arg0: its number, arg1: live pages lost */
-	CACHET_EVENT_VOLUME	= 5,	/* First use since attach; arg0: volume id */
+	CACHET_EVENT_VOLUME	= 5,	/* A mount began to use it; arg0: volume id */
 	CACHET_EVENT_CORRUPT	= 6,	/* A digest did not match; arg0: data page, arg1: pages */
 	CACHET_EVENT_NO_SPACE	= 7,	/* Fills are being dropped; arg0: pages */
 };

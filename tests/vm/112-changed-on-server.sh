@@ -1,0 +1,138 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# title: no old byte is read once the server's file has changed
+#
+# Invariants 1, 3 and 4: a cached file shrinks, grows, is rewritten in place (also
+# twice within a second, so that only the change attribute moves), is replaced by
+# a rename, is cut and grown again, all behind the client's back. Each is looked
+# at with the mount kept (the next open asks the server) and with a new mount, and
+# each time the bytes are the server's, and then cached anew: a second look costs
+# no READ. Where the server has a hole the client reads zeros, and nowhere else.
+
+. "$(dirname "$0")/lib.sh"
+
+block=262144
+size=$((3 * block + 5000))
+
+make_xfs server 512
+mkdir /mnt/server/dir
+nfs_export dir /mnt/server/dir
+cachet_new changed 256M
+seed=0
+
+# put FILE OFFSET BYTES: other bytes than ever before, in place.
+put() {
+	seed=$((seed + 1))
+	random_file /run/put "$3" "$seed"
+	dd if=/run/put of="$1" bs=64K oflag=seek_bytes seek="$2" conv=notrunc status=none
+}
+
+# resize FILE SIZE: truncate(1) opens the file so that it fails instead of
+# waiting for the client to give its delegation back.
+resize() { xfs_io -c "truncate $2" "$1"; }
+
+# The changes, each to a file of its own. Most of them leave alone what the
+# client could mistake for the new content.
+shrink() { resize "$1" $((block + 777)); }
+shrink_page() { resize "$1" $((2 * block)); }
+empty() { : >"$1"; }
+grow() { put "$1" "$size" 70000; }
+grow_hole() { resize "$1" $((size + 2 * block)); }
+in_place() { put "$1" $((block + 100)) 5000; }
+one_byte() { put "$1" $((2 * block + 12345)) 1; }
+twice() {
+	put "$1" 0 100
+	put "$1" $((size - 10)) 10
+}
+replace() {
+	put "$1.new" 0 "$size"
+	mv "$1.new" "$1"
+}
+replace_same_times() {
+	put "$1.new" 0 "$size"
+	touch -r "$1" "$1.new"
+	mv "$1.new" "$1"
+}
+cut_and_grow() {
+	resize "$1" 5000
+	resize "$1" "$size"
+}
+cut_and_refill() {
+	resize "$1" $((block / 2 + 1))
+	put "$1" $((2 * block)) 3000
+	resize "$1" "$size"
+}
+punch() { fallocate -p -o $((block - 4096)) -l 12288 "$1"; }
+rewrite() { put "$1" 0 "$size"; }
+changes=(shrink shrink_page empty grow grow_hole in_place one_byte twice replace
+	replace_same_times cut_and_grow cut_and_refill punch rewrite)
+
+# look WHAT: every file is the server's, byte by byte.
+look() {
+	local change
+	for change in "${changes[@]}"; do
+		assert_same "/mnt/nfs/$change" "/mnt/server/dir/$change" "$1, after $change"
+	done
+}
+
+# cached_now WHAT: the last look has left all of it in the cache.
+cached_now() {
+	nfs_remount dir /mnt/nfs
+	reads_of look "$1, cached"
+	assert_eq "$READS" 0 "$1: READs at the server once it is cached"
+}
+
+# change_all: make every change, to files that the client knows.
+change_all() {
+	local change
+	for change in "${changes[@]}"; do
+		"$change" "/mnt/server/dir/$change"
+	done
+}
+
+# start_over: files of full size again, new ones, known to the client.
+start_over() {
+	local change
+	for change in "${changes[@]}"; do
+		rm -f "/mnt/server/dir/$change"
+		put "/mnt/server/dir/$change" 0 "$size"
+	done
+	look "at first"
+	cached_now "at first"
+}
+
+nfs_mount dir /mnt/nfs
+start_over
+change_all
+look "mount kept"
+cached_now "mount kept"
+
+start_over
+nfs_umount /mnt/nfs
+change_all
+drop_caches
+nfs_mount dir /mnt/nfs
+look "new mount"
+cached_now "new mount"
+
+# Many times within a second, and each time the client has looked.
+nfs_remount dir /mnt/nfs
+for i in 1 2 3 4 5 6 7 8; do
+	put /mnt/server/dir/rewrite $((i % 3 * block + i)) 10
+	assert_same /mnt/nfs/rewrite /mnt/server/dir/rewrite "changed $i times"
+done
+cached_now "changed often"
+
+# Of an open file nothing old is read once the change was noticed, which another
+# open of it does; what is read then comes by the descriptor opened before.
+exec 5</mnt/nfs/in_place
+head -c 100 <&5 >/run/head
+in_place /mnt/server/dir/in_place
+stat /mnt/nfs/in_place >/run/stat
+head -c 1 /mnt/nfs/in_place >/run/head
+drop_caches
+cmp <(xfs_io -r -c "pread -v $block 8192" /dev/fd/5 2>/run/err | grep '^[0-9a-f]\{8\}') \
+	<(xfs_io -r -c "pread -v $block 8192" /mnt/server/dir/in_place | grep '^[0-9a-f]\{8\}') ||
+	fail "an open file shows old bytes after the change was noticed"
+exec 5<&-
+counters changed

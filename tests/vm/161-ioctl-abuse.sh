@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# title: no call of /dev/cachet, however wrong, does harm
+# timeout: 300
+#
+# Each call with one thing wrong gets the documented error; 20,000 calls made of
+# random numbers do nothing bad; nobody without CAP_SYS_ADMIN commands a cache,
+# however the descriptor was come by (invariants 17 and 18). The cache works
+# afterwards as before.
+
+. "$(dirname "$0")/lib.sh"
+
+calls=20000
+[ "$VM_KERNEL" != stock ] || calls=4000
+# Below /: nobody must be able to run it.
+mkdir -m 755 /abuse
+at_exit rm -rf /abuse
+gcc -O1 -Wall -o /abuse/ioctl-abuse "$(dirname "$0")/helpers/ioctl-abuse.c"
+chmod 755 /abuse/ioctl-abuse
+
+make_xfs server 512
+mkdir /mnt/server/tree
+random_file /mnt/server/tree/file 3M
+random_file /mnt/server/local 8K
+nfs_server_start
+nfs_export tree /mnt/server/tree
+cachet_new abused 64M
+nfs_mount tree /mnt/nfs
+assert_same /mnt/nfs/file /mnt/server/tree/file
+
+/abuse/ioctl-abuse wrong abused /mnt/nfs/file /mnt/server/local
+
+# --- without the privilege ---
+assert_eq "$(stat -c '%a %U' /dev/cachet)" "600 root" "mode of the device"
+/abuse/ioctl-abuse drop
+# The descriptor is root's; its user is not.
+setpriv --reuid 65534 --regid 65534 --clear-groups /abuse/ioctl-abuse fd 7 7<>/dev/cachet
+# uid 0, but without the capability; and with it, but in a namespace of its own.
+setpriv --bounding-set -sys_admin --inh-caps -all /abuse/ioctl-abuse fd 7 7<>/dev/cachet
+setpriv --bounding-set -sys_admin --inh-caps -all /abuse/ioctl-abuse open
+if [ -e /proc/self/ns/user ]; then
+	unshare --user --map-root-user /abuse/ioctl-abuse fd 7 7<>/dev/cachet
+	unshare --user --map-root-user /abuse/ioctl-abuse open
+fi
+# What is counted, and so shared, is not for everybody (invariant 22).
+assert_fails "counters as nobody" setpriv --reuid 65534 --regid 65534 --clear-groups \
+	cat /sys/fs/cachet/abused/read_hits 2>/dev/null
+rc=0
+setpriv --reuid 65534 --regid 65534 --clear-groups "$(command -v cachectl)" sync abused \
+	2>/run/err || rc=$?
+assert_eq "$rc" 1 "cachectl as nobody: exit code"
+grep -q 'become root' /run/err || fail "cachectl as nobody: $(cat /run/err)"
+
+# --- events: poll and a reader that waits ---
+/abuse/ioctl-abuse random abused /mnt/nfs/file "$calls" 42
+timeout $((10 * VM_FACTOR)) cachectl events --follow --json >/run/events &
+follower=$!
+wait_until 5 test -s /run/events || fail "no events"
+nfs_umount /mnt/nfs
+cachectl detach abused
+wait_until 5 grep -q '"event":"detached"' /run/events || fail "the reader was not woken"
+kill "$follower"
+wait "$follower" || true
+
+# --- as before ---
+cachectl attach "$(cachet_dir abused)"
+nfs_mount tree /mnt/nfs
+assert_same /mnt/nfs/file /mnt/server/tree/file
+nfs_remount tree /mnt/nfs
+reads_of cmp /mnt/nfs/file /mnt/server/tree/file
+assert_eq "$READS" 0 "READs at the server"
+assert_eq "$(cachectl status --json abused | jq '.caches[0].out_of_service')" false "out of service"

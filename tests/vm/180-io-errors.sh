@@ -1,0 +1,153 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# title: an I/O error anywhere in a cache is a miss for the mount
+# timeout: 300
+#
+# At each place where the module does I/O on the cache's own files, one EIO is
+# injected while the cache is in use. Every read of the mount is right and none
+# fails (invariant 13); the cache is out of service and says so; another cache
+# isn't touched (invariant 20); no super is written after a failed flush
+# (invariant 12); after detach and attach it works again.
+
+. "$(dirname "$0")/lib.sh"
+
+inject=/sys/kernel/debug/cachet/inject
+
+make_xfs server 512
+nfs_server_start
+mkdir /mnt/server/tree
+random_file /mnt/server/tree/old 3M 1
+random_file /mnt/server/tree/small 20K 2
+nfs_export tree /mnt/server/tree
+cachet_new bad 64M --segment-size 1M --block-size 64K
+cachet_new good 64M
+[ -e $inject ] || fail "the module is built without fault injection"
+
+status() { cachectl status --json "$1" | jq -r ".caches[0].$2"; }
+
+n=0
+new_file() {
+	n=$((n + 1))
+	random_file "/mnt/server/tree/new$n" 3M "$((n + 100))"
+}
+
+# Each makes the module do the I/O of one site, and may fail only in cachectl.
+do_lookup() {
+	drop_caches
+	assert_same /mnt/nfs/small /mnt/server/tree/small
+}
+do_read() {
+	drop_caches
+	assert_same /mnt/nfs/old /mnt/server/tree/old
+}
+do_fill() {
+	new_file
+	assert_same "/mnt/nfs/new$n" "/mnt/server/tree/new$n"
+}
+# Each sealed block is read back before it is served.
+do_verify() {
+	cachectl detach bad >/dev/null
+	cachectl attach --verify "$(cachet_dir bad)" >/dev/null
+	nfs_remount tree /mnt/nfs
+	do_read
+}
+do_sync() {
+	do_fill
+	assert_fails "sync with an error" cachectl sync bad
+}
+# at SITE SKIP ACTION: ACTION meets an error at SITE.
+at() {
+	local site=$1 skip=$2 action=$3 committed
+	note "$site, after $skip"
+	nfs_mount tree /mnt/nfs
+	# So that there is something in the cache: all but what is new to it.
+	assert_same /mnt/nfs/old /mnt/server/tree/old
+	assert_same /mnt/nfs/small /mnt/server/tree/small
+	cachectl sync --seal bad
+	assert_eq "$(status bad out_of_service)" false "$site: out of service before"
+	committed=$(status bad committed)
+	case $action in do_lookup) nfs_remount tree /mnt/nfs ;; esac
+	echo "$site 5 $skip 1" >$inject
+	"$action"
+	# The error may come from what works in the background.
+	if [ -d /sys/fs/cachet/bad ]; then
+		cachectl sync --seal bad 2>/dev/null || true
+		if [ "$(status bad out_of_service)" != true ]; then
+			cat $inject
+			counters bad
+			fail "$site: not out of service"
+		fi
+		assert_eq "$(status bad error)" "Input/output error" "$site: the error"
+		case $site in
+		index-flush | data-flush | super-write)
+			assert_eq "$(status bad committed)" "$committed" "$site: committed epoch" ;;
+		esac
+	fi
+	assert_eq "$(grep -c " [1-9][0-9]*$" $inject || true)" 0 "$site: errors not met"
+	# The mount goes on: old files, new ones, files in the middle of it.
+	do_read
+	do_fill
+	do_lookup
+	assert_eq "$(status good out_of_service)" false "$site: the other cache"
+	cachectl sync good
+	# Exit 1: the last commit could not be made.
+	[ ! -d /sys/fs/cachet/bad ] || assert_fails "$site: detach" cachectl detach bad 2>/dev/null
+	cachectl attach "$(cachet_dir bad)" >/dev/null
+	assert_eq "$(status bad out_of_service)" false "$site: out of service after attach"
+	assert_eq "$(status bad crashed)" true "$site: crashed"
+	do_read
+	nfs_remount tree /mnt/nfs
+	do_read
+	nfs_remount tree /mnt/nfs
+	reads_of do_read
+	assert_eq "$READS" 0 "$site: after attach: READs at the server"
+	nfs_umount /mnt/nfs
+	# Mounts use the cache that was attached first.
+	cachectl detach --all >/dev/null
+	cachectl attach "$(cachet_dir bad)" >/dev/null
+	cachectl attach "$(cachet_dir good)" >/dev/null
+	assert_eq "$(status bad crashed)" false "$site: crashed, in the end"
+}
+
+at data-read 0 do_read
+at data-read 5 do_read
+at data-write 0 do_fill
+at data-write 7 do_fill
+at seal-read 0 do_verify
+at index-read 0 do_lookup
+at index-write 0 do_fill
+at index-write 9 do_fill
+at index-flush 0 do_sync
+at data-flush 0 do_sync
+at super-write 0 do_sync
+at summary-write 0 do_fill
+
+# --- while attaching: refused, and good the next time ---
+for site in super-read super-write index-read index-write index-flush data-flush; do
+	cachectl detach bad >/dev/null
+	echo "$site 5 0 1" >$inject
+	rc=0
+	cachectl attach "$(cachet_dir bad)" >/run/out 2>&1 || rc=$?
+	note "attach, $site: exit $rc: $(cat /run/out)"
+	if grep -q "^$site 5 0 1" $inject; then
+		echo "$site 0 0 0" >$inject
+		assert_eq "$rc" 0 "attach, $site not met: exit code"
+	else
+		assert_eq "$rc" 1 "attach, $site: exit code"
+		[ ! -d /sys/fs/cachet/bad ] || fail "$site: attached in part"
+		cachectl attach "$(cachet_dir bad)" >/dev/null
+	fi
+	assert_eq "$(status bad out_of_service)" false "attach, $site: out of service"
+done
+# A summary that can't be read: its segment is not gone on with, no more.
+cachectl detach bad >/dev/null
+echo "summary-read 5 0 1" >$inject
+cachectl attach "$(cachet_dir bad)" || note "summary-read: refused"
+assert_eq "$(grep -c "^summary-read 5 0 0" $inject)" 1 "summary-read: met"
+cachet_detach bad || true
+cachectl attach "$(cachet_dir bad)"
+nfs_mount tree /mnt/nfs
+do_read
+do_read
+assert_eq "$(status bad out_of_service)" false "in the end: out of service"
+assert_eq "$(counter good io_errors)" 0 "the other cache: I/O errors"

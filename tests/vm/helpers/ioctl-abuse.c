@@ -1,0 +1,504 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ioctl-abuse.c - call /dev/cachet in every wrong way that comes to mind
+ *
+ *   ioctl-abuse wrong TAG NETFILE LOCALFILE   each call with one thing wrong
+ *   ioctl-abuse random TAG NETFILE N SEED     N calls made of random numbers
+ *   ioctl-abuse fd N                          use descriptor N: must be refused
+ *   ioctl-abuse open                          open the device: must be refused
+ *   ioctl-abuse drop                          open, drop privileges, use: refused
+ *
+ * Prints each call whose answer is not the documented one; exits 1 if any was.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "../../../include/uapi/linux/cachet.h"
+
+static int dev, bad, calls;
+
+static const char *name_of(int err)
+{
+	return err ? strerrorname_np(err) : "0";
+}
+
+static void expect(const char *what, int ret, int want)
+{
+	int got = ret < 0 ? errno : 0;
+
+	calls++;
+	if (got == want)
+		return;
+	printf("%s: %s, expected %s\n", what, name_of(got), name_of(want));
+	bad++;
+}
+
+#define CALL(what, cmd, arg, want) expect(what, ioctl(dev, cmd, arg), want)
+
+static void fill_tag(char to[CACHET_TAG_MAX], const char *tag)
+{
+	memset(to, 0, CACHET_TAG_MAX);
+	strncpy(to, tag, CACHET_TAG_MAX - 1);
+}
+
+/* ---- one thing wrong ---------------------------------------------------- */
+
+static const struct {
+	unsigned long cmd;
+	const char *name;
+} all[] = {
+	{ CACHET_IOC_ATTACH, "attach" },
+	{ CACHET_IOC_DETACH, "detach" },
+	{ CACHET_IOC_STATUS, "status" },
+	{ CACHET_IOC_SYNC, "sync" },
+	{ CACHET_IOC_OBJECT_STAT, "object_stat" },
+	{ CACHET_IOC_VOLUMES, "volumes" },
+	{ CACHET_IOC_BLOCK_SIZE, "block_size" },
+};
+#define NR_ALL (sizeof(all) / sizeof(all[0]))
+
+static void wrong_frame(void)
+{
+	static uint32_t buf[1024];
+	long page = sysconf(_SC_PAGESIZE);
+	char *edge = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char what[64];
+	size_t i;
+
+	munmap(edge + page, page);
+	for (i = 0; i < NR_ALL; i++) {
+		unsigned int size = _IOC_SIZE(all[i].cmd);
+		unsigned long nr = _IOC_NR(all[i].cmd), dir = _IOC_DIR(all[i].cmd);
+
+		snprintf(what, sizeof(what), "%s, pointer", all[i].name);
+		CALL(what, all[i].cmd, NULL, EFAULT);
+		CALL(what, all[i].cmd, 16, EFAULT);
+		CALL(what, all[i].cmd, (void *)~0ul, EFAULT);
+		CALL(what, all[i].cmd, (void *)(1ul << 63), EFAULT);
+		snprintf(what, sizeof(what), "%s, over the edge", all[i].name);
+		memset(edge, 0, page);
+		CALL(what, all[i].cmd, edge + page - size + 1, EFAULT);
+		snprintf(what, sizeof(what), "%s, version", all[i].name);
+		memset(buf, 0, sizeof(buf));
+		CALL(what, all[i].cmd, buf, EPROTO);
+		buf[0] = CACHET_ABI_VERSION + 1;
+		CALL(what, all[i].cmd, buf, EPROTO);
+		buf[0] = ~0u;
+		CALL(what, all[i].cmd, buf, EPROTO);
+		snprintf(what, sizeof(what), "%s, size", all[i].name);
+		buf[0] = CACHET_ABI_VERSION;
+		CALL(what, _IOC(dir, '!', nr, size + 4), buf, ENOTTY);
+		CALL(what, _IOC(dir, '!', nr, size - 4), buf, ENOTTY);
+		CALL(what, _IOC(dir, '!', nr, 0), buf, ENOTTY);
+		CALL(what, _IOC(dir ^ _IOC_READ, '!', nr, size), buf, ENOTTY);
+	}
+	CALL("an unknown number", _IO('!', 0x7f), 0, ENOTTY);
+	CALL("another type", _IOWR('"', 0x12, struct cachet_status), buf, ENOTTY);
+	CALL("TCGETS", 0x5401, buf, ENOTTY);
+	munmap(edge, page);
+}
+
+static void wrong_tags(const char *tag)
+{
+	static const char *const tags[] = { "", ".hidden", "a/b", "-x", "..", "a b", "\xff" };
+	struct cachet_tag t = { .version = CACHET_ABI_VERSION };
+	struct cachet_status st = { .version = CACHET_ABI_VERSION };
+	struct cachet_volumes v = { .version = CACHET_ABI_VERSION };
+	struct cachet_block_size b = { .version = CACHET_ABI_VERSION, .fd = -1 };
+	size_t i;
+
+	for (i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
+		fill_tag(t.tag, tags[i]);
+		fill_tag(st.tag, tags[i]);
+		fill_tag(v.tag, tags[i]);
+		fill_tag(b.tag, tags[i]);
+		CALL("detach, bad tag", CACHET_IOC_DETACH, &t, EINVAL);
+		CALL("sync, bad tag", CACHET_IOC_SYNC, &t, EINVAL);
+		CALL("status, bad tag", CACHET_IOC_STATUS, &st, EINVAL);
+		CALL("volumes, bad tag", CACHET_IOC_VOLUMES, &v, EINVAL);
+		CALL("block_size, bad tag", CACHET_IOC_BLOCK_SIZE, &b, EINVAL);
+	}
+	memset(t.tag, 'x', sizeof(t.tag));
+	memset(st.tag, 'x', sizeof(st.tag));
+	memset(v.tag, 'x', sizeof(v.tag));
+	memset(b.tag, 'x', sizeof(b.tag));
+	CALL("detach, no end", CACHET_IOC_DETACH, &t, EINVAL);
+	CALL("sync, no end", CACHET_IOC_SYNC, &t, EINVAL);
+	CALL("status, no end", CACHET_IOC_STATUS, &st, EINVAL);
+	CALL("volumes, no end", CACHET_IOC_VOLUMES, &v, EINVAL);
+	CALL("block_size, no end", CACHET_IOC_BLOCK_SIZE, &b, EINVAL);
+	fill_tag(t.tag, "nobody");
+	fill_tag(st.tag, "nobody");
+	fill_tag(v.tag, "nobody");
+	fill_tag(b.tag, "nobody");
+	CALL("detach, unknown", CACHET_IOC_DETACH, &t, ENOENT);
+	CALL("sync, unknown", CACHET_IOC_SYNC, &t, ENOENT);
+	CALL("status, unknown", CACHET_IOC_STATUS, &st, ENOENT);
+	CALL("volumes, unknown", CACHET_IOC_VOLUMES, &v, ENOENT);
+	CALL("block_size, unknown", CACHET_IOC_BLOCK_SIZE, &b, ENOENT);
+
+	fill_tag(t.tag, tag);
+	t.flags = 2;
+	CALL("sync, flags", CACHET_IOC_SYNC, &t, EINVAL);
+	t.flags = 1;
+	CALL("detach, flags", CACHET_IOC_DETACH, &t, EINVAL);
+	CALL("sync, seal", CACHET_IOC_SYNC, &t, 0);
+	fill_tag(st.tag, tag);
+	CALL("status", CACHET_IOC_STATUS, &st, 0);
+}
+
+static void wrong_attach(const char *local)
+{
+	struct cachet_attach a;
+	int fd = open(local, O_RDWR), ro = open(local, O_RDONLY), app = open(local, O_RDWR | O_APPEND);
+	int dir = open("/", O_RDONLY | O_DIRECTORY), null = open("/dev/null", O_RDWR);
+	int path = open(local, O_PATH), pipes[2];
+	const int fds[] = { dir, null, ro, app, dev, 0 };
+	size_t i;
+
+	if (pipe(pipes) || fd < 0)
+		exit(2);
+#define RESET() memset(&a, 0, sizeof(a)), a.version = CACHET_ABI_VERSION, \
+		a.super_fd = a.index_fd = a.data_fd = fd
+	RESET();
+	CALL("attach, one file three times", CACHET_IOC_ATTACH, &a, EINVAL);
+	if (!a.problem[0]) {
+		printf("attach: no reason\n");
+		bad++;
+	}
+	for (i = 0; i < sizeof(fds) / sizeof(fds[0]) - 1; i++) {
+		RESET();
+		a.super_fd = fds[i];
+		CALL("attach, bad super_fd", CACHET_IOC_ATTACH, &a, EINVAL);
+		RESET();
+		a.data_fd = fds[i];
+		CALL("attach, bad data_fd", CACHET_IOC_ATTACH, &a, EINVAL);
+	}
+	RESET();
+	a.index_fd = pipes[0];
+	CALL("attach, a pipe", CACHET_IOC_ATTACH, &a, EINVAL);
+	a.index_fd = path;
+	CALL("attach, O_PATH", CACHET_IOC_ATTACH, &a, EBADF);
+	a.index_fd = 999;
+	CALL("attach, closed fd", CACHET_IOC_ATTACH, &a, EBADF);
+	a.index_fd = -1;
+	CALL("attach, fd -1", CACHET_IOC_ATTACH, &a, EBADF);
+	a.index_fd = INT32_MIN;
+	CALL("attach, fd INT_MIN", CACHET_IOC_ATTACH, &a, EBADF);
+	for (i = 2; i < 32; i++) {
+		RESET();
+		a.flags = 1u << i;
+		CALL("attach, flags", CACHET_IOC_ATTACH, &a, EINVAL);
+	}
+	for (i = 0; i < 4; i++) {
+		RESET();
+		a.reserved[i] = 1;
+		CALL("attach, reserved", CACHET_IOC_ATTACH, &a, EINVAL);
+	}
+	RESET();
+	a.commit_ms = 99;
+	CALL("attach, commit_ms", CACHET_IOC_ATTACH, &a, EINVAL);
+	a.commit_ms = 600001;
+	CALL("attach, commit_ms", CACHET_IOC_ATTACH, &a, EINVAL);
+	a.commit_ms = ~0u;
+	CALL("attach, commit_ms", CACHET_IOC_ATTACH, &a, EINVAL);
+	close(fd), close(ro), close(app), close(dir), close(null), close(path);
+	close(pipes[0]), close(pipes[1]);
+}
+
+static void wrong_stat(const char *tag, const char *net, const char *local)
+{
+	struct cachet_object_stat s;
+	struct cachet_block_size b;
+	struct cachet_volumes v;
+	static struct cachet_range ranges[64];
+	static struct cachet_volume_info infos[64];
+	int fd = open(net, O_RDONLY), lfd = open(local, O_RDONLY), dir = open("/", O_RDONLY);
+	char netdir[4096];
+	int ndir;
+
+	snprintf(netdir, sizeof(netdir), "%s/..", net);
+	strcpy(netdir, net);
+	*strrchr(netdir, '/') = 0;
+	ndir = open(netdir, O_RDONLY | O_DIRECTORY);
+	if (fd < 0 || lfd < 0 || ndir < 0)
+		exit(2);
+#undef RESET
+#define RESET() memset(&s, 0, sizeof(s)), s.version = CACHET_ABI_VERSION, s.fd = fd, \
+		s.ranges = (uintptr_t)ranges, s.nr_ranges = 64
+	RESET();
+	CALL("object_stat", CACHET_IOC_OBJECT_STAT, &s, 0);
+	RESET();
+	s.fd = lfd;
+	CALL("object_stat, local file", CACHET_IOC_OBJECT_STAT, &s, ENXIO);
+	s.fd = dir;
+	CALL("object_stat, directory", CACHET_IOC_OBJECT_STAT, &s, ENXIO);
+	s.fd = ndir;
+	CALL("object_stat, network directory", CACHET_IOC_OBJECT_STAT, &s, ENXIO);
+	s.fd = dev;
+	CALL("object_stat, the device", CACHET_IOC_OBJECT_STAT, &s, ENXIO);
+	s.fd = 999;
+	CALL("object_stat, closed", CACHET_IOC_OBJECT_STAT, &s, EBADF);
+	s.fd = -1;
+	CALL("object_stat, -1", CACHET_IOC_OBJECT_STAT, &s, EBADF);
+	RESET();
+	s.nr_ranges = 0;
+	CALL("object_stat, no room", CACHET_IOC_OBJECT_STAT, &s, EINVAL);
+	RESET();
+	s.ranges = 0;
+	CALL("object_stat, no ranges", CACHET_IOC_OBJECT_STAT, &s, EFAULT);
+	RESET();
+	s.ranges = ~0ull;
+	CALL("object_stat, bad ranges", CACHET_IOC_OBJECT_STAT, &s, EFAULT);
+	RESET();
+	s.ranges = 1ull << 63;
+	CALL("object_stat, kernel ranges", CACHET_IOC_OBJECT_STAT, &s, EFAULT);
+	RESET();
+	s.nr_ranges = ~0u;
+	CALL("object_stat, endless room", CACHET_IOC_OBJECT_STAT, &s, 0);
+	RESET();
+	s.start_page = ~0ull;
+	CALL("object_stat, start", CACHET_IOC_OBJECT_STAT, &s, 0);
+	RESET();
+	s.start_page = ~0ull >> 12;
+	CALL("object_stat, start", CACHET_IOC_OBJECT_STAT, &s, 0);
+
+	memset(&b, 0, sizeof(b));
+	b.version = CACHET_ABI_VERSION;
+	fill_tag(b.tag, tag);
+	b.fd = fd;
+	b.block_bytes = 5000;
+	CALL("block_size 5000", CACHET_IOC_BLOCK_SIZE, &b, EINVAL);
+	b.block_bytes = 2048;
+	CALL("block_size 2048", CACHET_IOC_BLOCK_SIZE, &b, EINVAL);
+	b.block_bytes = 1u << 31;
+	CALL("block_size 2G", CACHET_IOC_BLOCK_SIZE, &b, EINVAL);
+	b.block_bytes = 65536;
+	b.reserved = 1;
+	CALL("block_size, reserved", CACHET_IOC_BLOCK_SIZE, &b, EINVAL);
+	b.reserved = 0;
+	b.fd = lfd;
+	CALL("block_size, local file", CACHET_IOC_BLOCK_SIZE, &b, ENXIO);
+	b.fd = 999;
+	CALL("block_size, closed", CACHET_IOC_BLOCK_SIZE, &b, EBADF);
+	b.fd = -1;
+	b.volume_id = 0;
+	CALL("block_size, volume 0", CACHET_IOC_BLOCK_SIZE, &b, ENOENT);
+	b.volume_id = ~0ull;
+	CALL("block_size, no such volume", CACHET_IOC_BLOCK_SIZE, &b, ENOENT);
+
+	memset(&v, 0, sizeof(v));
+	v.version = CACHET_ABI_VERSION;
+	fill_tag(v.tag, tag);
+	v.nr = ~0u;
+	CALL("volumes, bad pointer", CACHET_IOC_VOLUMES, &v, EFAULT);
+	v.volumes = ~0ull - 10;
+	CALL("volumes, bad pointer", CACHET_IOC_VOLUMES, &v, EFAULT);
+	v.volumes = (uintptr_t)infos;
+	v.nr = 64;
+	CALL("volumes", CACHET_IOC_VOLUMES, &v, 0);
+	v.after_id = ~0ull;
+	v.nr = ~0u;
+	CALL("volumes, after the last", CACHET_IOC_VOLUMES, &v, 0);
+	if (v.nr) {
+		printf("volumes, after the last: %u\n", v.nr);
+		bad++;
+	}
+	close(fd), close(lfd), close(dir), close(ndir);
+}
+
+static void wrong_read(void)
+{
+	int fd = open(CACHET_DEVICE, O_RDWR | O_NONBLOCK);
+	struct pollfd p = { .fd = fd, .events = POLLIN | POLLOUT };
+	struct cachet_event e[4];
+	char small[sizeof(e[0])];
+	void *volatile nowhere = (void *)16;	/* Hidden from the compiler's warnings */
+	ssize_t n;
+
+	expect("read 0", read(fd, small, 0), EINVAL);
+	expect("read 1", read(fd, small, 1), EINVAL);
+	expect("read all but one", read(fd, small, sizeof(e[0]) - 1), EINVAL);
+	expect("read, bad pointer", read(fd, nowhere, sizeof(e[0])), EFAULT);
+	expect("write", write(fd, "hello", 5), EINVAL);
+	expect("lseek", lseek(fd, 0, SEEK_SET), ESPIPE);
+	expect("mmap", mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED ? -1 : 0, ENODEV);
+	while ((n = read(fd, e, sizeof(e))) > 0)
+		if (n % sizeof(e[0])) {
+			printf("read: %zd bytes\n", n);
+			bad++;
+		}
+	expect("read, drained", n, EAGAIN);
+	if (poll(&p, 1, 0)) {
+		printf("poll: %x when there is nothing\n", p.revents);
+		bad++;
+	}
+	close(fd);
+}
+
+/* ---- random ------------------------------------------------------------- */
+
+static uint64_t seed;
+
+static uint64_t rnd(void)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return seed;
+}
+
+/* A number of the kind that finds mistakes. */
+static uint64_t some(void)
+{
+	static const uint64_t edges[] = { 0, 1, 2, 3, 4095, 4096, 4097, 65536, 0x7fffffff,
+		0x80000000, 0xffffffff, 0x100000000ull, ~0ull >> 12, ~0ull >> 1, 1ull << 63, ~0ull };
+	uint64_t r = rnd();
+
+	return r & 1 ? rnd() >> (r >> 8 & 63) : edges[r >> 8 & 15];
+}
+
+static void random_calls(const char *tag, const char *net, unsigned long nr)
+{
+	static unsigned char buf[4096], out[65536];
+	int fd = open(net, O_RDONLY);
+	unsigned long i, k;
+	unsigned int done = 0;
+
+	for (i = 0; i < nr; i++) {
+		size_t which = rnd() % NR_ALL;
+		unsigned int size = _IOC_SIZE(all[which].cmd);
+		unsigned long cmd = all[which].cmd;
+		uint32_t v = CACHET_ABI_VERSION;
+
+		for (k = 0; k < sizeof(buf); k += 8) {
+			uint64_t r = rnd() & 3 ? 0 : some();
+
+			memcpy(buf + k, &r, 8);
+		}
+		if (rnd() & 15)
+			memcpy(buf, &v, 4);
+		if (rnd() & 1) {
+			/* A good one, of which some words are then spoilt */
+			struct cachet_object_stat *s = (void *)buf;
+			struct cachet_volumes *vol = (void *)buf;
+			struct cachet_block_size *b = (void *)buf;
+			struct cachet_tag *t = (void *)buf;
+			struct cachet_status *st = (void *)buf;
+
+			memset(buf, 0, size);
+			memcpy(buf, &v, 4);
+			switch (cmd) {
+			case CACHET_IOC_OBJECT_STAT:
+				s->fd = fd;
+				s->ranges = (uintptr_t)out;
+				s->nr_ranges = (uint32_t)some() % 64;
+				s->start_page = some();
+				break;
+			case CACHET_IOC_VOLUMES:
+				fill_tag(vol->tag, tag);
+				vol->nr = (uint32_t)some() % 16;
+				vol->volumes = (uintptr_t)out;
+				vol->after_id = some();
+				break;
+			case CACHET_IOC_BLOCK_SIZE:
+				fill_tag(b->tag, tag);
+				b->fd = rnd() & 1 ? fd : -1;
+				b->volume_id = some();
+				b->block_bytes = 1u << (rnd() & 31);
+				break;
+			case CACHET_IOC_SYNC:
+				fill_tag(t->tag, tag);
+				t->flags = (uint32_t)some();
+				break;
+			case CACHET_IOC_STATUS:
+				fill_tag(st->tag, tag);
+				break;
+			}
+			if (rnd() & 1) {
+				uint32_t r = (uint32_t)some();
+
+				memcpy(buf + rnd() % (size / 4) * 4, &r, 4);
+			}
+		}
+		/* A random pointer of the kernel's to write to would be our own fault */
+		if (!(rnd() & 31))
+			cmd = rnd();
+		if (_IOC_TYPE(cmd) != '!' && cmd < 0x10000)
+			continue;
+		if (ioctl(dev, cmd, buf) >= 0)
+			done++;
+	}
+	printf("%lu random calls, %u of them did something\n", nr, done);
+	close(fd);
+}
+
+/* ---- without privileges ------------------------------------------------- */
+
+static void refused_fd(void)
+{
+	struct cachet_event e;
+	static uint32_t buf[1024] = { CACHET_ABI_VERSION };
+	size_t i;
+
+	for (i = 0; i < NR_ALL; i++)
+		CALL(all[i].name, all[i].cmd, buf, EPERM);
+	CALL("an unknown number", _IO('!', 0x7f), 0, EPERM);
+	expect("read", read(dev, &e, sizeof(e)), EPERM);
+}
+
+static void drop(void)
+{
+	dev = open(CACHET_DEVICE, O_RDWR | O_NONBLOCK);
+	if (dev < 0 || setgroups(0, NULL) || setgid(65534) || setuid(65534)) {
+		perror("drop");
+		exit(2);
+	}
+	refused_fd();
+	expect("open", open(CACHET_DEVICE, O_RDONLY), EACCES);
+}
+
+int main(int argc, char **argv)
+{
+	const char *mode = argc > 1 ? argv[1] : "";
+
+	if (!strcmp(mode, "drop")) {
+		drop();
+	} else if (!strcmp(mode, "fd") && argc == 3) {
+		dev = atoi(argv[2]);
+		refused_fd();
+	} else if (!strcmp(mode, "open")) {
+		expect("open", open(CACHET_DEVICE, O_RDWR), EPERM);
+		expect("open", open(CACHET_DEVICE, O_RDONLY), EPERM);
+	} else {
+		dev = open(CACHET_DEVICE, O_RDWR | O_NONBLOCK);
+		if (dev < 0) {
+			perror(CACHET_DEVICE);
+			return 2;
+		}
+		if (!strcmp(mode, "wrong") && argc == 5) {
+			wrong_frame();
+			wrong_tags(argv[2]);
+			wrong_attach(argv[4]);
+			wrong_stat(argv[2], argv[3], argv[4]);
+			wrong_read();
+		} else if (!strcmp(mode, "random") && argc == 6) {
+			seed = strtoull(argv[5], NULL, 0) * 2654435761u + 1;
+			random_calls(argv[2], argv[3], strtoul(argv[4], NULL, 0));
+		} else {
+			fprintf(stderr, "usage: see the head of ioctl-abuse.c\n");
+			return 2;
+		}
+	}
+	printf("%s: %d calls, %d wrong answers\n", mode, calls, bad);
+	return bad ? 1 : 0;
+}
