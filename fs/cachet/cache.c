@@ -372,6 +372,9 @@ int cachet_cache_attach(struct cachet_attach *arg)
 		goto err_relinquish;
 	}
 	ret = cachet_log_load(cache);
+	/* What it can do without, it does; but not with a disk that fails. */
+	if (!ret && cachet_cache_out(cache))
+		ret = -EIO;
 	if (ret) {
 		PROBLEM(arg, "the segment table can't be read (%d)", ret);
 		goto err_quiesce;

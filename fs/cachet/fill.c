@@ -51,6 +51,12 @@ static void queue_publish(struct cachet_fill *fill)
 	queue_work(cachet_wq, &fill->work);
 }
 
+static void fill_put(struct cachet_fill *fill)
+{
+	if (refcount_dec_and_test(&fill->ref))
+		kmem_cache_free(cachet_fill_slab, fill);
+}
+
 static void fill_free(struct cachet_fill *fill)
 {
 	struct cachet_parent *parent = fill->parent;
@@ -59,7 +65,7 @@ static void fill_free(struct cachet_fill *fill)
 		cachet_log_release(fill->open);
 	/* The operation that the caller began holds the object beyond this. */
 	cachet_object_put(fill->obj, CACHET_REF_FILL);
-	kmem_cache_free(cachet_fill_slab, fill);
+	fill_put(fill);
 	parent_put(parent);
 }
 
@@ -107,6 +113,8 @@ void cachet_fill_submit(struct cachet_fill *fill)
 	fill->iocb.ki_flags = IOCB_DIRECT | IOCB_WRITE;
 	fill->iocb.ki_complete = write_complete;
 
+	/* The filesystem looks at the kiocb after it may have completed. */
+	refcount_inc(&fill->ref);
 	cred = override_creds(cache->cred);
 	nofs = memalloc_nofs_save();
 	ret = cachet_inject(CACHET_IO_DATA_WRITE);
@@ -114,8 +122,11 @@ void cachet_fill_submit(struct cachet_fill *fill)
 		ret = vfs_iocb_iter_write(cache->data_file, &fill->iocb, &fill->iter);
 	memalloc_nofs_restore(nofs);
 	revert_creds(cred);
-	if (ret == -EIOCBQUEUED)
+	if (ret == -EIOCBQUEUED) {
+		fill_put(fill);
 		return;
+	}
+	refcount_dec(&fill->ref);
 	/* Done at once; the freeze protection was dropped by the VFS. */
 	fput(cache->data_file);
 	if (ret >= 0 && ret != (ssize_t)fill->len << CACHET_PAGE_SHIFT)
@@ -281,6 +292,7 @@ static bool fill_block(struct cachet_obj *obj, struct cachet_parent *parent, u64
 	fill = kmem_cache_zalloc(cachet_fill_slab, GFP_NOFS);
 	if (!fill)
 		return false;
+	refcount_set(&fill->ref, 1);
 	fill->obj = cachet_object_get(obj, CACHET_REF_FILL);
 	fill->parent = parent;
 	refcount_inc(&parent->ref);

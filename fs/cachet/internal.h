@@ -352,6 +352,7 @@ void cachet_fill_publish(struct cachet_fill *fill);
 /* One block's share of a fill. */
 struct cachet_fill {
 	struct kiocb	iocb;
+	refcount_t	ref;		/* Its own course, and who submits the write */
 	struct cachet_obj *obj;
 	struct cachet_open *open;	/* Reserved in, until published */
 	struct cachet_parent *parent;	/* The fill that it is part of */

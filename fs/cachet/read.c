@@ -29,6 +29,7 @@ struct cachet_rd {
 /* One piece of it. */
 struct cachet_rd_part {
 	struct kiocb	iocb;
+	refcount_t	ref;		/* The completion, and who submits: see submit() */
 	struct cachet_rd *rd;
 	struct cachet_seg *seg;
 	size_t		bytes;
@@ -150,6 +151,12 @@ static void rd_put(struct cachet_rd *rd)
 	done.fn(&done, ret);
 }
 
+static void part_put(struct cachet_rd_part *part)
+{
+	if (refcount_dec_and_test(&part->ref))
+		kfree(part);
+}
+
 static void part_complete(struct kiocb *iocb, long ret)
 {
 	struct cachet_rd_part *part = container_of(iocb, struct cachet_rd_part, iocb);
@@ -165,7 +172,7 @@ static void part_complete(struct kiocb *iocb, long ret)
 	}
 	cachet_seg_put(rd->obj->cache, part->seg);
 	fput(part->iocb.ki_filp);
-	kfree(part);
+	part_put(part);
 	rd_put(rd);
 }
 
@@ -188,6 +195,8 @@ static int submit(struct cachet_rd *rd, const struct cachet_piece *p, u32 skip, 
 		kfree(part);
 		return -ESTALE;
 	}
+	/* The filesystem looks at the kiocb after it may have completed. */
+	refcount_set(&part->ref, 2);
 	part->rd = rd;
 	part->bytes = bytes;
 	part->iocb.ki_filp = get_file(cache->data_file);
@@ -207,6 +216,7 @@ static int submit(struct cachet_rd *rd, const struct cachet_piece *p, u32 skip, 
 	revert_creds(cred);
 	if (ret != -EIOCBQUEUED)
 		part_complete(&part->iocb, ret);
+	part_put(part);
 	return 0;
 }
 

@@ -53,9 +53,13 @@ forgetter() {
 	done
 }
 
+# Also from the clean-up, which is a subshell and can't wait for them.
 stop_readers() {
+	local pid
 	touch /run/loops.stop
-	wait "${readers[@]}"
+	for pid in "${readers[@]}"; do
+		wait_until 30 test ! -e "/proc/$pid" || return 1
+	done
 }
 
 readers=()

@@ -33,7 +33,7 @@ fresh() {
 
 sums() {
 	(cd "$1" 2>/dev/null && {
-		ls -lanA --time-style=+ | sed 1d
+		find . -printf '%M %n %U %s %p %l\n' | sort
 		find . -type f -size -4M -print0 | sort -z | xargs -0r sha256sum
 		[ ! -f data ] || { head -c 65536 data; tail -c 65536 data; } | sha256sum
 	})

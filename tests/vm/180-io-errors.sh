@@ -139,13 +139,21 @@ for site in super-read super-write index-read index-write index-flush data-flush
 	fi
 	assert_eq "$(status bad out_of_service)" false "attach, $site: out of service"
 done
-# A summary that can't be read: its segment is not gone on with, no more.
+# A summary is read if a segment was left open in order.
+cachectl detach --all >/dev/null
+cachectl attach "$(cachet_dir bad)" >/dev/null
+nfs_mount tree /mnt/nfs
+do_fill
+nfs_umount /mnt/nfs
 cachectl detach bad >/dev/null
 echo "summary-read 5 0 1" >$inject
-cachectl attach "$(cachet_dir bad)" || note "summary-read: refused"
+rc=0
+cachectl attach "$(cachet_dir bad)" 2>/run/out || rc=$?
+note "attach, summary-read: exit $rc: $(cat /run/out)"
 assert_eq "$(grep -c "^summary-read 5 0 0" $inject)" 1 "summary-read: met"
-cachet_detach bad || true
+assert_eq "$rc" 1 "attach, summary-read: exit code"
 cachectl attach "$(cachet_dir bad)"
+cachectl attach "$(cachet_dir good)"
 nfs_mount tree /mnt/nfs
 do_read
 do_read
