@@ -116,7 +116,7 @@ int cmd_block_size(int argc, char **argv)
 		.options = options,
 		.parser = parse,
 		.args_doc = "SIZE|default",
-		.doc = "Set the block size for what is cached from now on, of a file or of a volume. What is cached already keeps its own.",
+		.doc = "Set the block size for what is cached from now on, of a file or of a volume. What a volume has already keeps its own; a file is emptied.",
 	};
 	struct block_size_args args = {};
 	int rc, dev;
