@@ -7,7 +7,7 @@
  *               piece -> all complete: still the same content? -> done
  *
  * A read is all or nothing: any failure hands the whole of it to the server.
- * Process context to submit; completions come in any.
+ * Process context to submit; completions come in any, and are passed on in a task.
  */
 #include <linux/file.h>
 #include "internal.h"
@@ -24,6 +24,7 @@ struct cachet_rd {
 	int		error;		/* The first */
 	bool		async;		/* The submitter has left */
 	size_t		bytes;
+	struct work_struct work;	/* Ending it, when that came in an interrupt */
 };
 
 /* One piece of it. */
@@ -126,14 +127,12 @@ absent:
 	return false;
 }
 
-static void rd_put(struct cachet_rd *rd)
+static void rd_end(struct cachet_rd *rd)
 {
 	struct cachet_obj *obj = rd->obj;
 	struct cachet_done done;
 	ssize_t ret;
 
-	if (!refcount_dec_and_test(&rd->parts))
-		return;
 	/* Invalidated meanwhile: whoever asked must ask the server. */
 	if (!rd->error && (READ_ONCE(obj->seq) != rd->seq ||
 			   READ_ONCE(rd->cookie->inval_counter) != rd->inval_counter))
@@ -149,6 +148,24 @@ static void rd_put(struct cachet_rd *rd)
 	cachet_object_put(obj, CACHET_REF_READ);
 	kfree(rd);
 	done.fn(&done, ret);
+}
+
+static void rd_work(struct work_struct *work)
+{
+	rd_end(container_of(work, struct cachet_rd, work));
+}
+
+/* The last one ends the read; netfs is not told in an interrupt, which it may not be. */
+static void rd_put(struct cachet_rd *rd)
+{
+	if (!refcount_dec_and_test(&rd->parts))
+		return;
+	if (in_task() && !irqs_disabled()) {
+		rd_end(rd);
+		return;
+	}
+	INIT_WORK(&rd->work, rd_work);
+	queue_work(cachet_wq, &rd->work);
 }
 
 static void part_put(struct cachet_rd_part *part)

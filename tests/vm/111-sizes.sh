@@ -10,7 +10,7 @@
 . "$(dirname "$0")/lib.sh"
 
 block=65536
-sizes=(0 1 4095 4096 4097 8191 $((block - 1)) $block $((block + 1)) $((block + 4096))
+sizes=(0 1 4095 4096 4097 8191 $((block - 1)) "$block" $((block + 1)) $((block + 4096))
 	$((2 * block - 1)) $((2 * block + 5000)) $((5 * block)))
 
 make_xfs server 300

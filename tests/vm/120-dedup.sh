@@ -49,7 +49,7 @@ grown=$(($(counter dedup bytes_written) - before))
 note "$bytes bytes: the second fill wrote $grown"
 counters dedup
 assert_lt "$grown" $((bytes / 100)) "second volume: written to the data log"
-assert_ge "$(counter dedup bytes_deduped)" $((bytes / 100 * 99)) "bytes_deduped"
+assert_ge "$(counter dedup bytes_deduped)" $((bytes * 99 / 100)) "bytes_deduped"
 live2=$(cachectl status --json dedup | jq '[.. | .live_bytes? // empty][0]')
 assert_lt $((live2 - live)) $((bytes / 100)) "growth of live_bytes"
 
@@ -57,7 +57,7 @@ assert_lt $((live2 - live)) $((bytes / 100)) "growth of live_bytes"
 cachectl status dedup
 cachectl status --json dedup >/run/status
 ratio=$(jq '[.. | .dedup_ratio? // empty][0]' /run/status)
-awk -v r="$ratio" 'BEGIN { exit !(r > 0.45 || r > 1.8) }' || fail "dedup_ratio is $ratio"
+awk -v r="$ratio" 'BEGIN { exit !(r > 0.45 && r < 0.55) }' || fail "dedup_ratio is $ratio"
 stat=$(cachectl stat --json "/mnt/nfs2/large${large[0]}")
 assert_eq "$(jq '.files[0].shared_bytes == .files[0].cached_bytes' <<<"$stat")" true "shared: $stat"
 
@@ -83,7 +83,7 @@ assert_eq "$READS" 0 "twin of a changed file: READs at the server"
 # Within one file, and beginnings of different length.
 here=/mnt/server/three
 random_file /run/block "$block" 5
-for i in 1 2 3 4 5 6 7 8; do
+for _ in 1 2 3 4 5 6 7 8; do
 	cat /run/block
 done >"$here/eight"
 for size in 1 5000 8192 8193 12288 $((block - 5000)) $((block - 4096)) $((block - 1)) $block; do

@@ -55,7 +55,8 @@ assert_eq "$READS" 0 "file with 16K, again: READs at the server"
 assert_eq "$(cached /mnt/nfs/large block_bytes)" 16384 "block size of the file, after remounts"
 
 # Of a volume: what is there keeps its own, what is new has the other.
-volume=$(cachectl volumes --json b4M | jq '.. | .id? // empty' | head -n 1)
+# The file knows which: the pseudo root of the server is a volume, too.
+volume=$(cached /mnt/nfs/large volume)
 cachectl block-size --tag b4M --volume "$volume" 64K
 nfs_remount dir /mnt/nfs
 pass "volume with 64K"

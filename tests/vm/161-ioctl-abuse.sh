@@ -22,6 +22,7 @@ make_xfs server 512
 mkdir /mnt/server/tree
 random_file /mnt/server/tree/file 3M
 random_file /mnt/server/local 8K
+sync	# or XFS moves the change attribute when it writes them
 nfs_server_start
 nfs_export tree /mnt/server/tree
 cachet_new abused 64M

@@ -205,6 +205,7 @@ real_tree() {
 		mkdir -p "$1/$part"
 		tar -C "$VM_SOURCE/$part" -cf - . | tar -C "$1/$part" --no-same-owner -xf -
 	done
+	sync	# XFS moves the change attribute of a new file when it writes it out
 }
 
 # tree_sum DIR: one checksum over all names and contents below DIR.

@@ -135,7 +135,13 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 	return NETFS_DOWNLOAD_FROM_SERVER;
 }
 
-/* Whole blocks, but only for who reads a good part of one anyway. */
+/*
+ * Whole blocks, but only for who reads a good part of one anyway: a random read of
+ * a few pages must not fetch 64 times as much. The start stays: to a reader in
+ * sequence the pages before it are in memory, and then the kernel moves neither
+ * end, and no block ever comes whole. So that the first one does, the first
+ * window of such a reader, 64 KiB from the start of a block, is part enough.
+ */
 static void netfs_expand_readahead(struct netfs_cache_resources *cres,
 				   unsigned long long *start, unsigned long long *len,
 				   unsigned long long i_size)
@@ -143,12 +149,10 @@ static void netfs_expand_readahead(struct netfs_cache_resources *cres,
 	struct cachet_obj *obj = cres_obj(cres);
 	unsigned long long block = 1ull << obj->block_shift, end;
 
-	/* A random read of a few pages stays one: it must not fetch 64 times as much. */
-	if (*len < block / 2)
+	if (*len < (IS_ALIGNED(*start, block) ? block / 4 : block / 2))
 		return;
 	end = min(round_up(*start + *len, block), round_up(i_size, CACHET_PAGE_BYTES));
 	end = max(end, *start + *len);
-	*start = round_down(*start, block);
 	*len = end - *start;
 }
 
@@ -319,6 +323,8 @@ static void netfs_issue_write(struct netfs_io_subrequest *subreq)
 				subreq_end(subreq, tail);
 				return;
 			}
+			/* Dealt with, as the first page: what is short is tried again. */
+			subreq->transferred += tail;
 			iov_iter_truncate(&subreq->io_iter, len);
 		}
 	}
