@@ -57,8 +57,13 @@ void cachet_object_put(struct cachet_obj *obj, enum cachet_ref_why why)
 
 	trace_cachet_ref(id, refcount_read(&obj->ref) - 1, why);
 	/* The table finds objects under this lock: none is found once it is at 0. */
-	if (!refcount_dec_and_lock(&obj->ref, &cache->objects_lock))
+	if (refcount_dec_not_one(&obj->ref))
 		return;
+	spin_lock(&cache->objects_lock);
+	if (!refcount_dec_and_test(&obj->ref)) {
+		spin_unlock(&cache->objects_lock);
+		return;
+	}
 	hash_del(&obj->hash);
 	spin_unlock(&cache->objects_lock);
 	mutex_destroy(&obj->lock);

@@ -37,15 +37,17 @@ int main(int argc, char **argv)
 	FILE *f;
 	int fd;
 
-	if (argc != 2 || !buf || !(f = fopen(argv[1], "r"))) {
+	f = argc == 2 ? fopen(argv[1], "r") : NULL;
+	if (!f || !buf) {
 		fprintf(stderr, "usage: readtree LIST\n");
 		return 2;
 	}
 	while ((n = getline(&line, &room, f)) > 0) {
 		line[n - 1] = 0;
 		paths = realloc(paths, (nr + 1) * sizeof(*paths));
-		if (!paths || !(paths[nr++] = strdup(line)))
+		if (!paths)
 			return 1;
+		paths[nr++] = strdup(line);
 	}
 	fclose(f);
 	began = now();

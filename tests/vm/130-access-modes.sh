@@ -101,8 +101,8 @@ pair() {
 crowd() {
 	local pids=() i from
 	for i in 0 1 2 3 4 5; do
-		from=$((size / 7 * i))
-		cmp -i "$from" -n $((size / 7 * 2)) /mnt/nfs/crowd "$dir/crowd" &
+		from=$((size * i / 7))
+		cmp -i "$from" -n $((size * 2 / 7)) /mnt/nfs/crowd "$dir/crowd" &
 		pids+=($!)
 	done
 	all_of "${pids[@]}" || fail "crowd"

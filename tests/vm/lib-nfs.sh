@@ -35,6 +35,8 @@ nfs_server_start() {
 # after those below and so win: async, ro, ...
 NFS_FSID=0
 nfs_export() {
+	# XFS moves the change attribute of a new file when it writes it out.
+	sync
 	local at=$NFS_ROOT/$1
 	nfs_server_start
 	NFS_FSID=$((NFS_FSID + 1))

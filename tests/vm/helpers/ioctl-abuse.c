@@ -47,7 +47,7 @@ static void expect(const char *what, int ret, int want)
 static void fill_tag(char to[CACHET_TAG_MAX], const char *tag)
 {
 	memset(to, 0, CACHET_TAG_MAX);
-	strncpy(to, tag, CACHET_TAG_MAX - 1);
+	memcpy(to, tag, strnlen(tag, CACHET_TAG_MAX - 1));
 }
 
 /* ---- one thing wrong ---------------------------------------------------- */
