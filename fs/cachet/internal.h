@@ -286,6 +286,7 @@ static_assert(sizeof(struct cachet_obj) <= 400 || IS_ENABLED(CONFIG_LOCKDEP) ||
 bool cachet_object_lookup(struct fscache_cookie *cookie);
 void cachet_object_withdraw(struct fscache_cookie *cookie);
 bool cachet_object_invalidate(struct fscache_cookie *cookie);
+void cachet_object_seen(struct cachet_obj *obj, const void *aux, u8 len, loff_t size);
 void cachet_object_resize(struct cachet_obj *obj, loff_t new_size);
 int cachet_object_rebuild(struct cachet_obj *obj, u8 shift);
 void cachet_object_drop(struct cachet_obj *obj);

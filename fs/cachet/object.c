@@ -146,12 +146,23 @@ static void object_fp(struct cachet_cache *cache, struct cachet_volume *vol,
 	memcpy(out, digest, CACHET_FP_BYTES);
 }
 
+static void aux_fp(const void *aux, u8 len, u8 out[CACHET_FP_BYTES])
+{
+	u8 digest[CACHET_DIGEST_BYTES];
+	struct cachet_sha256_ctx ctx;
+
+	cachet_sha256_begin(&ctx);
+	cachet_sha256_add(&ctx, &len, 1);
+	cachet_sha256_add(&ctx, aux, len);
+	cachet_sha256_end(&ctx, digest);
+	memcpy(out, digest, CACHET_FP_BYTES);
+}
+
 /* Of the coherency data that the cookie has now, and its size. */
 static void coherency_fp(struct fscache_cookie *cookie, u8 out[CACHET_FP_BYTES],
 			 loff_t *ret_size)
 {
-	struct cachet_sha256_ctx ctx;
-	u8 digest[CACHET_DIGEST_BYTES], aux[255];
+	u8 aux[255];
 	u8 len;
 
 	spin_lock(&cookie->lock);
@@ -159,12 +170,7 @@ static void coherency_fp(struct fscache_cookie *cookie, u8 out[CACHET_FP_BYTES],
 	memcpy(aux, len > sizeof(cookie->inline_aux) ? cookie->aux : cookie->inline_aux, len);
 	*ret_size = cookie->object_size;
 	spin_unlock(&cookie->lock);
-
-	cachet_sha256_begin(&ctx);
-	cachet_sha256_add(&ctx, &len, 1);
-	cachet_sha256_add(&ctx, aux, len);
-	cachet_sha256_end(&ctx, digest);
-	memcpy(out, digest, CACHET_FP_BYTES);
+	aux_fp(aux, len, out);
 }
 
 /* ---- the head ----------------------------------------------------------- */
@@ -432,18 +438,11 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 		end_session(obj, cookie, coherency, size);
 	} else if (memcmp(obj->coherency, coherency, sizeof(coherency)) || obj->size != size) {
 		/*
-		 * The network filesystem has followed the file's attributes, and would
-		 * have invalidated it if its content had changed with them. Not so
-		 * when users are left: then nobody has said that this is the last word.
+		 * The file has other attributes than when it was read last. Whether its
+		 * content changed with them nobody has said: NFS does not when this
+		 * machine truncates a file. The next lookup finds that they differ.
 		 */
-		if (atomic_read(&cookie->n_active)) {
-			obj->flags |= CACHET_OBJ_DEAD;
-		} else {
-			cachet_object_resize(obj, size);
-			memcpy(obj->coherency, coherency, sizeof(obj->coherency));
-			if (obj->flags & CACHET_OBJ_ON_DISK)
-				cachet_object_write_head(obj, false);
-		}
+		obj->flags |= CACHET_OBJ_DEAD;
 	} else if ((obj->flags & CACHET_OBJ_ON_DISK) && !(obj->flags & CACHET_OBJ_UNSURE) &&
 		   cachet_now() - obj->last_use >= CACHET_TOUCH_SECONDS) {
 		cachet_object_write_head(obj, true);
@@ -490,6 +489,37 @@ bool cachet_object_invalidate(struct fscache_cookie *cookie)
 		cachet_io_error(obj->cache, CACHET_IO_INDEX_WRITE, ret);
 	fscache_resume_after_invalidation(cookie);
 	return true;
+}
+
+/**
+ * cachet_object_seen - a file is about to be read, with these attributes
+ * @obj: object with an operation begun
+ * @aux: coherency data, made as the network filesystem makes it, from what its
+ *	inode says now
+ * @len: bytes
+ * @size: of the file, bytes
+ *
+ * Not every change comes with an invalidation. What was kept under other
+ * attributes is forgotten, and what is kept from now on belongs to these.
+ *
+ * May sleep.
+ */
+void cachet_object_seen(struct cachet_obj *obj, const void *aux, u8 len, loff_t size)
+{
+	u8 fp[CACHET_FP_BYTES];
+
+	aux_fp(aux, len, fp);
+	if (!memcmp(fp, obj->coherency, sizeof(fp)))
+		return;
+	mutex_lock(&obj->lock);
+	if (memcmp(fp, obj->coherency, sizeof(fp))) {
+		memcpy(obj->coherency, fp, sizeof(fp));
+		spin_lock(&obj->spin);
+		obj->size = size;
+		spin_unlock(&obj->spin);
+		cachet_object_drop(obj);
+	}
+	mutex_unlock(&obj->lock);
 }
 
 /**

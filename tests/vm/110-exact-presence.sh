@@ -39,6 +39,8 @@ for page in "${pages[@]}"; do
 	done | dd of="$file" bs=4096 seek=$((page - 1)) conv=notrunc status=none
 done
 truncate -s "$size" "$file"
+# XFS moves the change attribute once more when it writes the data back.
+sync
 
 # dump FILE PAGE...: read single pages, without readahead, and print their bytes.
 dump() {

@@ -18,6 +18,8 @@ mkdir /mnt/server/dir
 for size in "${sizes[@]}"; do
 	random_file "/mnt/server/dir/$size" "$size" "$((size + 1))"
 done
+# XFS moves the change attribute once more when it writes the data back.
+sync
 nfs_export dir /mnt/server/dir
 cachet_new sizes 256M --block-size 64K
 

@@ -22,6 +22,8 @@ for i in "${!ways[@]}"; do
 	random_file "$dir/${ways[i]}" "$size" "$((i + 1))"
 done
 random_file "$dir/direct" "$size" 99
+# XFS moves the change attribute once more when it writes the data back.
+sync
 nfs_export dir "$dir"
 cachet_new modes 512M
 

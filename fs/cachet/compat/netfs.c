@@ -14,6 +14,8 @@
  * error; in 6.12 by nothing transferred (an error would reach the user).
  */
 #include <linux/file.h>
+#include <linux/iversion.h>
+#include <linux/magic.h>
 #include <linux/netfs.h>
 #include "../internal.h"
 #include "../trace.h"
@@ -85,6 +87,34 @@ static int netfs_read(struct netfs_cache_resources *cres, loff_t start, struct i
 	return -EIOCBQUEUED;
 }
 
+/*
+ * NFS tells nobody when this machine truncates a file that is only open for
+ * reading. Its coherency data are these attributes; so they are compared with
+ * those that the content was kept under.
+ */
+static void check_attributes(struct cachet_obj *obj, struct inode *inode, loff_t i_size)
+{
+	const struct fscache_cookie *cookie = obj->cookie;
+	struct {
+		s64	mtime_sec;
+		s64	mtime_nsec;
+		s64	ctime_sec;
+		s64	ctime_nsec;
+		u64	change;
+	} aux;
+
+	if (inode->i_sb->s_magic != NFS_SUPER_MAGIC || cookie->aux_len != sizeof(aux) ||
+	    READ_ONCE(obj->session))
+		return;
+	aux.mtime_sec = inode_get_mtime(inode).tv_sec;
+	aux.mtime_nsec = inode_get_mtime(inode).tv_nsec;
+	aux.ctime_sec = inode_get_ctime(inode).tv_sec;
+	aux.ctime_nsec = inode_get_ctime(inode).tv_nsec;
+	/* Versions 2 and 3 have none, and say 0. */
+	aux.change = ((const u64 *)cookie->aux)[4] ? inode_peek_iversion_raw(inode) : 0;
+	cachet_object_seen(obj, &aux, sizeof(aux), i_size);
+}
+
 static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subreq,
 					       unsigned long long i_size)
 {
@@ -110,6 +140,7 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 	/* Whole pages up to the one that holds the end of the file. */
 	if (!IS_ALIGNED(subreq->start, CACHET_PAGE_BYTES))
 		return NETFS_DOWNLOAD_FROM_SERVER;
+	check_attributes(obj, subreq->rreq->inode, i_size);
 	nr = DIV_ROUND_UP_ULL(min_t(u64, subreq->len, i_size - subreq->start), CACHET_PAGE_BYTES);
 	if (READ_ONCE(obj->size) > i_size) {
 		/* Cut by somebody who did not say so: what lies behind must not come back. */
