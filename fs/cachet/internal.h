@@ -65,8 +65,13 @@ enum cachet_limits {
 	CACHET_COMMIT_MS	= 5000,	/* As the page cache's own write-back */
 	CACHET_COMMIT_MIN_MS	= 100,
 	CACHET_COMMIT_MAX_MS	= 600000,
-	/* Whole blocks that may wait for their digest with their pages held. */
-	CACHET_INLINE_SEAL_BYTES = 8 << 20,
+	/*
+	 * Whole blocks that may wait for their digest with their pages held: a quarter
+	 * of a second of hashing where the processor has no instructions for it. More
+	 * are written unsealed, and a duplicate among them costs its place in the log.
+	 */
+	CACHET_INLINE_SEAL_BYTES = 64 << 20,
+	CACHET_SEALER_NICE	= 10,	/* Behind who serves users, but not starved by them */
 	/* Blocks that may wait to be read back: 64 bytes each, and idle objects. */
 	CACHET_SEAL_QUEUE	= 16384,
 	/* A cut through more blocks than this empties the object: O(1). */

@@ -355,8 +355,7 @@ int cachet_seal_init(struct cachet_cache *cache)
 		cache->seal_buffer = NULL;
 		return PTR_ERR(worker);
 	}
-	/* Behind everybody who has something to do for a user. */
-	set_user_nice(worker->task, MAX_NICE);
+	set_user_nice(worker->task, CACHET_SEALER_NICE);
 	cache->sealer = worker;
 	cachet_worker_start(worker);
 	return 0;
