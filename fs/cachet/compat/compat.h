@@ -22,6 +22,8 @@
 #define CACHET_HAVE_NETFS_TERM_PLAIN
 /* A failed cache read is retried at the server of itself. */
 #define CACHET_HAVE_CACHE_READ_RETRY
+/* A large folio may be put together of any number of subrequests. */
+#define CACHET_HAVE_SPLIT_FOLIO
 /* Pages are marked to be copied when they are asked for, not when they arrive. */
 #define CACHET_HAVE_COPY_MARK_BY_FOLIO
 /* lib/crypto's SHA-256 uses the processor's instructions. */

@@ -122,6 +122,7 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 	u64 page = subreq->start >> CACHET_PAGE_SHIFT, nr, run;
 	enum cachet_read_why why;
 	struct cachet_obj *obj;
+	bool present;
 
 	if (subreq->start >= i_size) {
 #ifndef CACHET_HAVE_COPY_MARK_BY_FOLIO
@@ -149,7 +150,18 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 			cachet_object_resize(obj, i_size);
 		mutex_unlock(&obj->lock);
 	}
-	if (cachet_read_present(obj, page, nr, &run) && subreq->len >= run << CACHET_PAGE_SHIFT) {
+	present = cachet_read_present(obj, page, nr, &run);
+#ifndef CACHET_HAVE_SPLIT_FOLIO
+	/*
+	 * netfs of 6.12 runs into a BUG() when more than two neighbours make up a
+	 * large folio: all of the request comes from one place.
+	 */
+	if (run < nr) {
+		present = false;
+		run = nr;
+	}
+#endif
+	if (present && subreq->len >= run << CACHET_PAGE_SHIFT) {
 		subreq->len = run << CACHET_PAGE_SHIFT;
 		cachet_count(obj->cache, read_hits);
 		trace_cachet_read(obj, page, run, CACHET_READ_PRESENT);
