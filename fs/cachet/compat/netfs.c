@@ -153,8 +153,8 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 	present = cachet_read_present(obj, page, nr, &run);
 #ifndef CACHET_HAVE_SPLIT_FOLIO
 	/*
-	 * netfs of 6.12 runs into a BUG() when more than two neighbours make up a
-	 * large folio: all of the request comes from one place.
+	 * netfs of 6.12 trips over an assertion when more than two neighbours
+	 * make up a large folio: all of the request comes from one place.
 	 */
 	if (run < nr) {
 		present = false;
