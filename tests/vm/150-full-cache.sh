@@ -9,8 +9,8 @@
 
 . "$(dirname "$0")/lib.sh"
 
-size_mb=96 nr=36 each=8M cold=2
-[ "$VM_KERNEL" != stock ] || size_mb=32 nr=12 cold=1
+size_mb=96 nr=36 each=8M cold=2 segment=2M
+[ "$VM_KERNEL" != stock ] || size_mb=16 nr=12 each=4M cold=1 segment=1M
 
 make_xfs server 1024
 mkdir /mnt/server/set
@@ -21,7 +21,7 @@ random_file /mnt/server/set/hot 1M 9
 (cd /mnt/server/set && sha256sum f* >/run/full.sums)
 nfs_server_start
 nfs_export set /mnt/server/set
-cachet_new full "${size_mb}M" --segment-size 2M
+cachet_new full "${size_mb}M" --segment-size $segment
 dir=$(cachet_dir full)
 size=$((size_mb << 20))
 sizes=$(stat -c '%n %s' "$dir"/*)
@@ -40,6 +40,8 @@ pass() {
 		'printf "%s\n" "$@" | sha256sum --quiet --check -' sh </run/full.order) ||
 		fail "$name: wrong bytes"
 	note "$name: $(awk -v a="$begun" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }') s"
+	# Pages that wait for their digest can't be dropped, and would answer the next pass.
+	cachectl sync --seal full
 	drop_caches
 }
 
@@ -54,6 +56,7 @@ pass "second pass, backwards" -r
 check_files "second pass"
 pass "third pass, another order" -k1
 check_files "third pass"
+counters full
 assert_gt "$(counter full segments_reused)" "$((size_mb / 2))" "segments reused"
 assert_eq "$(counter full io_errors)" 0 "I/O errors"
 assert_gt "$(counter full bytes_read)" 0 "bytes from the cache"
