@@ -10,7 +10,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
-rounds=20 big=16M
+rounds=12 big=16M
 [ "$VM_KERNEL" != stock ] || rounds=4 big=2M
 
 make_xfs server 512

@@ -31,13 +31,16 @@ fresh() {
 	cp -a --reflink=always /mnt/c/good "$at"
 }
 
+# sums DIR: what its files are, and all bytes of them but the middle of data.
 sums() {
-	(cd "$1" 2>/dev/null && {
-		find . -printf '%M %n %U %s %p %l\n' | sort
-		find . -type f -size -4M -print0 | sort -z | xargs -0r sha256sum
-		[ ! -f data ] || { head -c 65536 data; tail -c 65536 data; } | sha256sum
-	})
-}
+	local file files=()
+	stat -c '%A %h %u %s %N' "$1" "$1"/*
+	for file in "$1"/{super,index}; do
+		[ ! -f "$file" ] || files+=("$file")
+	done
+	[ ! -f "$1/data" ] || tail -c 65536 "$1/data" | head -c 65536 "$1/data" - >/run/data.ends
+	sha256sum "${files[@]}" /run/data.ends
+} 2>/dev/null
 
 klog_mark() { echo "row: $1" >/dev/kmsg; }
 klog_since() { dmesg | awk -v mark="row: $1" 'index($0, mark) { on = 1; next } on'; }
@@ -45,16 +48,17 @@ klog_since() { dmesg | awk -v mark="row: $1" 'index($0, mark) { on = 1; next } o
 # refused NAME EXIT STDERR_REGEX KERNEL_REGEX DIR [OPTION...]: cachectl attach
 # must refuse it. KERNEL_REGEX is empty where the kernel is never asked.
 refused() {
-	local name=$1 code=$2 said=$3 logged=$4 dir=$5 before rc=0
+	local name=$1 code=$2 said=$3 logged=$4 dir=$5 before rc=0 lines
 	shift 5
 	before=$(sums "$dir") || true
 	klog_mark "$name"
 	timeout $((20 * VM_FACTOR)) cachectl attach "$@" "$dir" >/run/out 2>/run/err || rc=$?
-	sed 's/^/  /' /run/err
+	cat /run/err
 	assert_eq "$rc" "$code" "$name: exit code"
 	[ ! -s /run/out ] || fail "$name: stdout: $(cat /run/out)"
 	grep -qE "$said" /run/err || fail "$name: stderr does not say '$said'"
-	assert_eq "$(wc -l </run/err)" 1 "$name: lines on stderr"
+	mapfile -t lines </run/err
+	assert_eq "${#lines[@]}" 1 "$name: lines on stderr"
 	if [ -n "$logged" ]; then
 		klog_since "$name" | grep -qE "cachet: not attached: .*$logged" ||
 			fail "$name: the kernel log does not say '$logged'"
@@ -186,7 +190,7 @@ if modprobe cachefiles 2>/dev/null; then
 	mkdir /mnt/c/cachefiles
 	cachefiles_start /mnt/c/cachefiles CacheFiles
 	cachectl attach /mnt/c/good 2>/run/err
-	sed 's/^/  /' /run/err
+	cat /run/err
 	grep -q "warning: another fscache cache, 'CacheFiles'.*stands first.*unmount" /run/err ||
 		fail "cachefiles is bound, but attach does not say so"
 	cachectl detach good
