@@ -18,13 +18,11 @@ make_xfs server 512
 mkdir /mnt/server/dir
 nfs_export dir /mnt/server/dir
 cachet_new changed 256M
-seed=0
 
-# put FILE OFFSET BYTES: other bytes than ever before, in place.
+# put FILE OFFSET BYTES: random bytes, in place.
 put() {
-	seed=$((seed + 1))
-	random_file /run/put "$3" "$seed"
-	dd if=/run/put of="$1" bs=64K oflag=seek_bytes seek="$2" conv=notrunc status=none
+	dd if=/dev/urandom of="$1" bs=64K iflag=fullblock,count_bytes count="$3" \
+		oflag=seek_bytes seek="$2" conv=notrunc status=none
 }
 
 # resize FILE SIZE: truncate(1) opens the file so that it fails instead of

@@ -18,15 +18,14 @@ make_xfs server 512
 mkdir /mnt/server/dir
 nfs_export dir /mnt/server/dir
 cachet_new written 256M
-seed=0
 
-# put FILE OFFSET BYTES: other bytes than ever before, in place, and the same
-# into a model that no network filesystem has ever seen.
+# put FILE OFFSET BYTES: random bytes, in place, and the same into a model that
+# no network filesystem has ever seen.
 put() {
-	seed=$((seed + 1))
-	random_file /run/put "$3" "$seed"
-	dd if=/run/put of="$1" bs=64K oflag=seek_bytes seek="$2" conv=notrunc status=none
-	dd if=/run/put of="/run/model/${1##*/}" bs=64K oflag=seek_bytes seek="$2" conv=notrunc status=none
+	dd if=/dev/urandom of="/run/model/${1##*/}" bs=64K iflag=fullblock,count_bytes count="$3" \
+		oflag=seek_bytes seek="$2" conv=notrunc status=none
+	dd if="/run/model/${1##*/}" of="$1" bs=64K iflag=skip_bytes,count_bytes skip="$2" count="$3" \
+		oflag=seek_bytes seek="$2" conv=notrunc status=none
 }
 
 # io FILE XFS_IO_OPTION...: the same to the file and its model.
