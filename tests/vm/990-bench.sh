@@ -19,12 +19,16 @@ glob=$(cat "$bench/glob")
 
 # Sizes spread evenly over 2 to 16 KiB, contents that do not compress or repeat.
 make_small() {
-	local i
 	mkdir -p "$1"
-	openssl enc -aes-128-ctr -K 0123456789abcdef0123456789abcdef -iv 0 </dev/zero 2>/dev/null |
-		for ((i = 0; i < files; i++)); do
-			head -c $((2048 + (i * 7919) % 14337)) >"$1/f$i"
-		done
+	perl -e 'my ($dir, $files) = @ARGV;
+		open(my $random, "<:raw", "/dev/urandom") or die $!;
+		for my $i (0 .. $files - 1) {
+			my $size = 2048 + $i * 7919 % 14337;
+			read($random, my $bytes, $size) == $size or die $!;
+			open(my $file, ">:raw", "$dir/f$i") or die $!;
+			print $file $bytes;
+			close($file) or die $!;
+		}' "$1" "$files"
 }
 
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
