@@ -13,7 +13,6 @@
 
 rounds=5
 files=5000 large=512
-[ "$VM_KERNEL" != stock ] || { files=1500 large=96; }
 bench=$VM_LIB/../../build/bench
 glob=$(cat "$bench/glob")
 
