@@ -243,6 +243,15 @@ u8 cachet_volume_block_shift(const struct cachet_volume *vol);
 
 /* ---- object.c ----------------------------------------------------------- */
 
+#define CACHET_AUX_BYTES	40	/* As many as NFS has, and it asks most often */
+
+/* Which state of a file content belongs to, in the network filesystem's words. */
+struct cachet_coherency {
+	u8	fp[CACHET_FP_BYTES];	/* Digest of them, as on disk */
+	u8	len;			/* Of aux; 0: too long to be kept */
+	u8	aux[CACHET_AUX_BYTES];	/* The words, to compare without hashing */
+};
+
 /*
  * A network file in use (or with a block that waits for its digest). There is
  * one at most for a fingerprint. At most 400 bytes.
@@ -258,7 +267,6 @@ struct cachet_obj {
 	u8		fp[CACHET_FP_BYTES];
 
 	struct mutex	lock;		/* Guards what follows, up to spin */
-	u8		coherency[CACHET_FP_BYTES];
 	u32		acked;		/* Last session that the server has all of */
 	u32		session;		/* Running one, or 0 */
 	u32		volume_id;
@@ -281,6 +289,7 @@ struct cachet_obj {
 	unsigned int	nr_stale_ops;	/* Begun before, still running */
 	u64		generation;	/* Written under lock too */
 	loff_t		size;		/* Written under lock too */
+	struct cachet_coherency coherency;	/* Written under lock too */
 	struct cachet_piece inline_piece;
 	u8		inline_digest[CACHET_DIGEST_BYTES];
 };

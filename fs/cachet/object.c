@@ -128,49 +128,74 @@ static struct cachet_obj *find_or_new(struct cachet_cache *cache, const u8 *fp, 
 
 /* ---- fingerprints ------------------------------------------------------- */
 
+static u8 *add(u8 *to, const void *from, size_t bytes)
+{
+	memcpy(to, from, bytes);
+	return to + bytes;
+}
+
+static void fp_of(const void *buf, size_t bytes, u8 out[CACHET_FP_BYTES])
+{
+	u8 digest[CACHET_DIGEST_BYTES];
+
+	cachet_sha256(buf, bytes, digest);
+	memcpy(out, digest, CACHET_FP_BYTES);
+}
+
 /* Of an object: the cache, the volume and its generation, the file. */
 static void object_fp(struct cachet_cache *cache, struct cachet_volume *vol,
 		      struct fscache_cookie *cookie, u8 out[CACHET_FP_BYTES])
 {
 	const u8 *vkey = cookie->volume->key;
 	__le64 generation = cpu_to_le64(vol->generation);
-	u8 digest[CACHET_DIGEST_BYTES];
-	struct cachet_sha256_ctx ctx;
+	u8 buf[CACHET_UUID_BYTES + sizeof(generation) + 1 + 255 + 255], *p = buf;
 
-	cachet_sha256_begin(&ctx);
-	cachet_sha256_add(&ctx, cache->super.uuid, CACHET_UUID_BYTES);
-	cachet_sha256_add(&ctx, &generation, sizeof(generation));
-	cachet_sha256_add(&ctx, vkey, 1 + vkey[0]);
-	cachet_sha256_add(&ctx, fscache_get_key(cookie), cookie->key_len);
-	cachet_sha256_end(&ctx, digest);
-	memcpy(out, digest, CACHET_FP_BYTES);
+	/* In one piece: each call into the crypto layer costs as much as it hashes. */
+	p = add(p, cache->super.uuid, CACHET_UUID_BYTES);
+	p = add(p, &generation, sizeof(generation));
+	p = add(p, vkey, 1 + vkey[0]);
+	p = add(p, fscache_get_key(cookie), cookie->key_len);
+	fp_of(buf, p - buf, out);
 }
 
-static void aux_fp(const void *aux, u8 len, u8 out[CACHET_FP_BYTES])
+/* Of coherency data, of @len bytes, with that before them. */
+static void coherency_of(const u8 *len_aux, struct cachet_coherency *out)
 {
-	u8 digest[CACHET_DIGEST_BYTES];
-	struct cachet_sha256_ctx ctx;
+	u8 len = len_aux[0];
 
-	cachet_sha256_begin(&ctx);
-	cachet_sha256_add(&ctx, &len, 1);
-	cachet_sha256_add(&ctx, aux, len);
-	cachet_sha256_end(&ctx, digest);
-	memcpy(out, digest, CACHET_FP_BYTES);
+	fp_of(len_aux, 1 + len, out->fp);
+	out->len = len <= sizeof(out->aux) ? len : 0;
+	memcpy(out->aux, len_aux + 1, out->len);
 }
 
-/* Of the coherency data that the cookie has now, and its size. */
-static void coherency_fp(struct fscache_cookie *cookie, u8 out[CACHET_FP_BYTES],
-			 loff_t *ret_size)
+/* What the cookie says of its file now. */
+static void cookie_coherency(struct fscache_cookie *cookie, struct cachet_coherency *out,
+			     loff_t *ret_size)
 {
-	u8 aux[255];
-	u8 len;
+	u8 buf[1 + 255];
 
 	spin_lock(&cookie->lock);
-	len = cookie->aux_len;
-	memcpy(aux, len > sizeof(cookie->inline_aux) ? cookie->aux : cookie->inline_aux, len);
+	buf[0] = cookie->aux_len;
+	memcpy(buf + 1, cookie->aux_len > sizeof(cookie->inline_aux) ?
+	       cookie->aux : cookie->inline_aux, cookie->aux_len);
 	*ret_size = cookie->object_size;
 	spin_unlock(&cookie->lock);
-	aux_fp(aux, len, out);
+	coherency_of(buf, out);
+}
+
+static bool coherent(const struct cachet_coherency *a, const struct cachet_coherency *b)
+{
+	return !memcmp(a->fp, b->fp, sizeof(a->fp));
+}
+
+/* The content of an object belongs to these from now on. Under lock. */
+static void set_coherency(struct cachet_obj *obj, const struct cachet_coherency *coherency,
+			  loff_t size)
+{
+	spin_lock(&obj->spin);
+	obj->coherency = *coherency;
+	obj->size = size;
+	spin_unlock(&obj->spin);
 }
 
 /* ---- the head ----------------------------------------------------------- */
@@ -216,7 +241,7 @@ int cachet_object_write_head(struct cachet_obj *obj, bool touch)
 		o.rec.flags |= CACHET_REC_LOCAL;
 	o.generation = cpu_to_le64(obj->generation);
 	o.size = cpu_to_le64(obj->size);
-	memcpy(o.coherency, obj->coherency, sizeof(o.coherency));
+	memcpy(o.coherency, obj->coherency.fp, sizeof(o.coherency));
 	o.volume = cpu_to_le32(obj->volume_id);
 	obj->last_use = cachet_now();
 	o.last_use = cpu_to_le32(obj->last_use);
@@ -267,7 +292,8 @@ static void adopt_inline(struct cachet_obj *obj, const struct cachet_object *o, 
 }
 
 /* What the index knows of the file becomes the object's state. Under lock. */
-static enum cachet_object_why load(struct cachet_obj *obj, const u8 *coherency, loff_t size)
+static enum cachet_object_why load(struct cachet_obj *obj,
+				   const struct cachet_coherency *coherency, loff_t size)
 {
 	struct cachet_key key = { .kind = CACHET_REC_OBJECT, .fp = obj->fp };
 	struct cachet_cache *cache = obj->cache;
@@ -280,13 +306,10 @@ static enum cachet_object_why load(struct cachet_obj *obj, const u8 *coherency, 
 		return CACHET_OBJECT_UNREADABLE;
 	obj->flags = trust == CACHET_ABSENT ? 0 : CACHET_OBJ_HEAD;
 	obj->session = 0;
-	memcpy(obj->coherency, coherency, sizeof(obj->coherency));
 	obj->block_shift = cachet_volume_block_shift(obj->volume);
 	obj->last_use = 0;
 	obj->uses = 0;
-	spin_lock(&obj->spin);
-	obj->size = size;
-	spin_unlock(&obj->spin);
+	set_coherency(obj, coherency, size);
 
 	if (trust == CACHET_ABSENT) {
 		cachet_count(cache, lookups_new);
@@ -295,7 +318,7 @@ static enum cachet_object_why load(struct cachet_obj *obj, const u8 *coherency, 
 	}
 	obj->last_use = le32_to_cpu(o.last_use);
 	obj->uses = min_t(u8, o.uses, 254) + 1;
-	if (memcmp(o.coherency, coherency, sizeof(o.coherency)) || le64_to_cpu(o.size) != size) {
+	if (memcmp(o.coherency, coherency->fp, sizeof(o.coherency)) || le64_to_cpu(o.size) != size) {
 		cachet_count(cache, lookups_stale);
 		why = CACHET_OBJECT_CHANGED;
 	} else if (o.rec.flags & CACHET_REC_LOCAL) {
@@ -336,7 +359,8 @@ bool cachet_object_lookup(struct fscache_cookie *cookie)
 	struct cachet_volume *vol = cookie->volume->cache_priv;
 	struct cachet_cache *cache = vol->cache;
 	enum cachet_object_why why = CACHET_OBJECT_REVIVED;
-	u8 fp[CACHET_FP_BYTES], coherency[CACHET_FP_BYTES];
+	struct cachet_coherency coherency;
+	u8 fp[CACHET_FP_BYTES];
 	struct cachet_obj *obj;
 	bool is_new;
 	loff_t size;
@@ -344,7 +368,7 @@ bool cachet_object_lookup(struct fscache_cookie *cookie)
 	if (cachet_cache_out(cache))
 		return false;
 	object_fp(cache, vol, cookie, fp);
-	coherency_fp(cookie, coherency, &size);
+	cookie_coherency(cookie, &coherency, &size);
 	obj = find_or_new(cache, fp, &is_new);
 	if (!obj)
 		return false;
@@ -358,8 +382,8 @@ bool cachet_object_lookup(struct fscache_cookie *cookie)
 	obj->volume = vol;
 	obj->volume_id = vol->id;
 	if ((obj->flags & CACHET_OBJ_DEAD) || obj->size != size ||
-	    memcmp(obj->coherency, coherency, sizeof(coherency)))
-		why = load(obj, coherency, size);
+	    !coherent(&obj->coherency, &coherency))
+		why = load(obj, &coherency, size);
 	if (why == CACHET_OBJECT_UNREADABLE) {
 		obj->flags |= CACHET_OBJ_DEAD;
 		obj->volume = NULL;
@@ -383,7 +407,7 @@ bool cachet_object_lookup(struct fscache_cookie *cookie)
 
 /* Withdrawal of a file with local writes: does the server have them all? */
 static void end_session(struct cachet_obj *obj, struct fscache_cookie *cookie,
-			const u8 *coherency, loff_t size)
+			const struct cachet_coherency *coherency, loff_t size)
 {
 	/* Users are left (detach): dirty pages may still be on their way. */
 	if (atomic_read(&cookie->n_active)) {
@@ -396,9 +420,8 @@ static void end_session(struct cachet_obj *obj, struct fscache_cookie *cookie,
 	}
 	obj->acked = obj->session;
 	obj->session = 0;
-	memcpy(obj->coherency, coherency, sizeof(obj->coherency));
+	set_coherency(obj, coherency, size);
 	spin_lock(&obj->spin);
-	obj->size = size;
 	obj->inline_flags &= ~CACHET_REC_LOCAL;
 	spin_unlock(&obj->spin);
 	cachet_object_write_head(obj, false);
@@ -415,14 +438,14 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 	struct cachet_obj *obj = cookie->cache_priv;
 	struct fscache_cache *fscache = cookie->volume->cache;
 	struct cachet_cache *cache = obj->cache;
-	u8 coherency[CACHET_FP_BYTES];
+	struct cachet_coherency coherency;
 	loff_t size;
 
 	spin_lock(&cache->objects_lock);
 	list_del_init(&obj->link);
 	spin_unlock(&cache->objects_lock);
 
-	coherency_fp(cookie, coherency, &size);
+	cookie_coherency(cookie, &coherency, &size);
 	/* If it stayed, fscache would not say again when the next one begins. */
 	clear_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags);
 	mutex_lock(&obj->lock);
@@ -435,8 +458,8 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 		cachet_index_drop(cache, &key);
 		trace_cachet_object(obj, CACHET_OBJECT_RETIRED);
 	} else if (obj->session) {
-		end_session(obj, cookie, coherency, size);
-	} else if (memcmp(obj->coherency, coherency, sizeof(coherency)) || obj->size != size) {
+		end_session(obj, cookie, &coherency, size);
+	} else if (!coherent(&obj->coherency, &coherency) || obj->size != size) {
 		/*
 		 * The file has other attributes than when it was read last. Whether its
 		 * content changed with them nobody has said: NFS does not when this
@@ -468,17 +491,14 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 bool cachet_object_invalidate(struct fscache_cookie *cookie)
 {
 	struct cachet_obj *obj = cookie->cache_priv;
-	u8 coherency[CACHET_FP_BYTES];
+	struct cachet_coherency coherency;
 	loff_t size;
 	int ret = 0;
 
-	coherency_fp(cookie, coherency, &size);
+	cookie_coherency(cookie, &coherency, &size);
 	mutex_lock(&obj->lock);
 	empty(obj, cachet_new_generation(obj->cache), obj->block_shift);
-	memcpy(obj->coherency, coherency, sizeof(obj->coherency));
-	spin_lock(&obj->spin);
-	obj->size = size;
-	spin_unlock(&obj->spin);
+	set_coherency(obj, &coherency, size);
 	/* What is on disk must not come back with the next attach. */
 	if (obj->flags & CACHET_OBJ_HEAD)
 		ret = cachet_object_write_head(obj, false);
@@ -506,17 +526,21 @@ bool cachet_object_invalidate(struct fscache_cookie *cookie)
  */
 void cachet_object_seen(struct cachet_obj *obj, const void *aux, u8 len, loff_t size)
 {
-	u8 fp[CACHET_FP_BYTES];
+	struct cachet_coherency now;
+	u8 buf[1 + 255];
+	bool same;
 
-	aux_fp(aux, len, fp);
-	if (!memcmp(fp, obj->coherency, sizeof(fp)))
+	spin_lock(&obj->spin);
+	same = len && obj->coherency.len == len && !memcmp(obj->coherency.aux, aux, len);
+	spin_unlock(&obj->spin);
+	if (same)
 		return;
+	buf[0] = len;
+	memcpy(buf + 1, aux, len);
+	coherency_of(buf, &now);
 	mutex_lock(&obj->lock);
-	if (memcmp(fp, obj->coherency, sizeof(fp))) {
-		memcpy(obj->coherency, fp, sizeof(fp));
-		spin_lock(&obj->spin);
-		obj->size = size;
-		spin_unlock(&obj->spin);
+	if (!coherent(&obj->coherency, &now)) {
+		set_coherency(obj, &now, size);
 		cachet_object_drop(obj);
 	}
 	mutex_unlock(&obj->lock);

@@ -77,6 +77,11 @@ static inline void cachet_sha256_end(struct cachet_sha256_ctx *c, u8 out[32])
 	sha256_final(&c->ctx, out);
 }
 
+static inline void cachet_sha256(const void *p, size_t n, u8 out[32])
+{
+	sha256(p, n, out);
+}
+
 #else
 
 #include <crypto/hash.h>
@@ -106,6 +111,11 @@ static inline void cachet_sha256_add(struct cachet_sha256_ctx *c, const void *p,
 static inline void cachet_sha256_end(struct cachet_sha256_ctx *c, u8 out[32])
 {
 	(void)crypto_shash_final((struct shash_desc *)c->desc, out);
+}
+
+static inline void cachet_sha256(const void *p, size_t n, u8 out[32])
+{
+	(void)crypto_shash_tfm_digest(cachet_sha256_tfm, p, n, out);
 }
 
 #endif
