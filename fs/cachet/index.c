@@ -168,22 +168,29 @@ static void record_evicted(struct cachet_cache *cache, const struct cachet_recor
 	}
 }
 
-/* The way of a set in which a record goes; -ENOSPC: all are pinned; -ENOENT. */
+/*
+ * The way of a set in which a record goes; -ENOSPC: all are pinned; -ENOENT. Of
+ * records as cold as each other the older one goes. The scan begins where the
+ * key says: from a fixed way, records written together would evict each other.
+ */
 static int choose_way(struct cachet_cache *cache, const struct cachet_key *key,
 		      const void *set, u64 pos, bool only_same)
 {
+	u64 epoch, oldest = 0;
 	u32 heat, coldest = ~0u;
 	const char *why;
-	unsigned int i;
+	unsigned int i, k;
 	int way = -1, old = -1, empty = -1;
 
-	for (i = 0; i < CACHET_WAYS; i++) {
-		const struct cachet_record *r = set + i * CACHET_RECORD_BYTES;
-		bool bad = cachet_record_check(r, cache->seed, pos + i * CACHET_RECORD_BYTES,
-					       &cache->geo, &why) ||
-			cachet_epoch_trust(cache, le64_to_cpu(r->epoch)) == CACHET_ABSENT;
+	for (k = 0; k < CACHET_WAYS; k++) {
+		const struct cachet_record *r;
 
-		if (bad) {
+		i = (key->fp[0] + key->block + k) % CACHET_WAYS;
+		r = set + i * CACHET_RECORD_BYTES;
+		epoch = le64_to_cpu(r->epoch);
+		if (cachet_record_check(r, cache->seed, pos + i * CACHET_RECORD_BYTES,
+					&cache->geo, &why) ||
+		    cachet_epoch_trust(cache, epoch) == CACHET_ABSENT) {
 			if (empty < 0)
 				empty = i;
 			continue;
@@ -196,8 +203,9 @@ static int choose_way(struct cachet_cache *cache, const struct cachet_key *key,
 		if (r->flags & CACHET_REC_PINNED)
 			continue;
 		heat = record_heat(cache, r);
-		if (heat < coldest) {
+		if (way < 0 || heat < coldest || (heat == coldest && epoch < oldest)) {
 			coldest = heat;
+			oldest = epoch;
 			way = i;
 		}
 	}

@@ -130,7 +130,8 @@ static void plan_fits(void **state)
 		u8 segment_shift = 20 + model_below(&random, 11);
 		u8 block_shift = 12 + model_below(&random, 11);
 		u64 total = model_random(&random) >> (20 + model_below(&random, 24));
-		u64 per = (1ull << segment_shift) + (1ull << segment_shift) / 128 + 64;
+		u64 per_record = block_shift < 15 ? 1ull << block_shift >> 1 : 16384;
+		u64 per = (1ull << segment_shift) + (1ull << segment_shift) / per_record * 128 + 64;
 		struct cachet_geometry g;
 		int ret = cachet_geometry_plan(&g, total, segment_shift, block_shift);
 		u64 sum;
@@ -153,7 +154,7 @@ static void plan_fits(void **state)
 		assert_true(total - sum < per + 2 * 4096);
 		assert_int_equal(g.segment_shift, segment_shift);
 		assert_int_equal(g.block_shift, block_shift);
-		assert_true((u64)g.nr_sets * 32 * 16384 == (u64)g.nr_segments << segment_shift);
+		assert_true(per_record * 32 * g.nr_sets == (u64)g.nr_segments << segment_shift);
 	}
 }
 
@@ -187,6 +188,13 @@ static void plan_limits(void **state)
 	assert_int_equal(cachet_geometry_plan(&g, total, 20, 18), 0);
 	assert_int_equal(g.nr_segments, 8);
 	assert_int_equal(g.nr_volumes, 256);
+	assert_int_equal(g.nr_sets, 16);
+	/* Two records for each block of 4 KiB, and the same for 32 KiB as for 256 KiB. */
+	total = 8 * ((1 << 20) + 64 + 512 * 128) + 256 * 512 + 6 * 4096;
+	assert_int_equal(cachet_geometry_plan(&g, total - 1, 20, 12), -ENOSPC);
+	assert_int_equal(cachet_geometry_plan(&g, total, 20, 12), 0);
+	assert_int_equal(g.nr_sets * 32, 2 * g.nr_segments * 256);
+	assert_int_equal(cachet_geometry_plan(&g, total, 20, 15), 0);
 	assert_int_equal(g.nr_sets, 16);
 	/* The most that does: nearly 16 TiB. */
 	assert_int_equal(cachet_geometry_plan(&g, 17700000000000ull, 30, 22), 0);

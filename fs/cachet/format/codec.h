@@ -22,7 +22,7 @@
 #define CACHET_MAX_BLOCK_SHIFT		22
 #define CACHET_MIN_SEGMENTS		8
 #define CACHET_MAX_VOLUMES		65536
-#define CACHET_DATA_PER_RECORD_BYTES	16384
+#define CACHET_MAX_DATA_PER_RECORD	16384	/* Bytes */
 
 struct cachet_geometry {
 	u32	nr_segments;

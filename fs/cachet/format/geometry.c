@@ -63,7 +63,9 @@ int cachet_geometry_fill(struct cachet_geometry *g)
  * @block_shift: log2 of the default block size
  *
  * A record of 128 bytes for every 16 KiB of data: 0.8 %. A file of 8 KiB takes
- * two (its head and the digest of its content), one of 1 MiB takes nine.
+ * two (its head and the digest of its content), one of 1 MiB takes nine. Blocks
+ * of less than 32 KiB get their two records each, or the index would be full long
+ * before the data is.
  *
  * Return: 0; -EINVAL if a shift is out of range; -ENOSPC if @total_bytes is too
  * small for CACHET_MIN_SEGMENTS segments, -EFBIG if data would pass 16 TiB.
@@ -72,16 +74,20 @@ int cachet_geometry_plan(struct cachet_geometry *g, u64 total_bytes,
 			 u8 segment_shift, u8 block_shift)
 {
 	struct cachet_geometry p = { .segment_shift = segment_shift, .block_shift = block_shift };
-	u64 per_segment, fixed, nr, sets;
+	u64 per_record, per_segment, fixed, nr, sets;
 	int ret;
 
-	if (segment_shift < CACHET_MIN_SEGMENT_SHIFT || segment_shift > CACHET_MAX_SEGMENT_SHIFT)
+	if (segment_shift < CACHET_MIN_SEGMENT_SHIFT || segment_shift > CACHET_MAX_SEGMENT_SHIFT ||
+	    block_shift < CACHET_MIN_BLOCK_SHIFT || block_shift > CACHET_MAX_BLOCK_SHIFT)
 		return -EINVAL;
+	per_record = 1ull << block_shift >> 1;
+	if (per_record > CACHET_MAX_DATA_PER_RECORD)
+		per_record = CACHET_MAX_DATA_PER_RECORD;
 	/* 256 volumes for a small cache; mounts are few where caches are small. */
 	p.nr_volumes = total_bytes >> 36 ? 4096 : 256;
 
 	per_segment = (1ull << segment_shift) + sizeof(struct cachet_segment) +
-		(1ull << segment_shift) / CACHET_DATA_PER_RECORD_BYTES * CACHET_RECORD_BYTES;
+		div64_u64(1ull << segment_shift, per_record) * CACHET_RECORD_BYTES;
 	/* Id page, trailer, super, and the rounding of the two tables. */
 	fixed = 6 * CACHET_PAGE_BYTES + (u64)p.nr_volumes * sizeof(struct cachet_volume_rec);
 	if (total_bytes < fixed + CACHET_MIN_SEGMENTS * per_segment)
@@ -90,7 +96,7 @@ int cachet_geometry_plan(struct cachet_geometry *g, u64 total_bytes,
 	if (nr << (segment_shift - CACHET_PAGE_SHIFT) > 0xffffffffull)
 		return -EFBIG;
 	p.nr_segments = nr;
-	sets = (nr << segment_shift) / CACHET_DATA_PER_RECORD_BYTES / CACHET_WAYS;
+	sets = div64_u64(nr << segment_shift, per_record * CACHET_WAYS);
 	p.nr_sets = sets ? sets : 1;
 	ret = cachet_geometry_fill(&p);
 	if (!ret)
