@@ -355,7 +355,6 @@ int cachet_seal_init(struct cachet_cache *cache)
 		cache->seal_buffer = NULL;
 		return PTR_ERR(worker);
 	}
-	set_user_nice(worker->task, CACHET_SEALER_NICE);
 	cache->sealer = worker;
 	cachet_worker_start(worker);
 	return 0;
