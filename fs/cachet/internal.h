@@ -262,7 +262,7 @@ struct cachet_obj {
 	unsigned int	debug_id;
 	struct cachet_cache *cache;
 	struct cachet_volume *volume;	/* While it has a cookie */
-	struct fscache_cookie *cookie;	/* NULL when idle */
+	struct fscache_cookie *cookie;	/* NULL when idle; with a reference */
 	u8		fp[CACHET_FP_BYTES];
 
 	struct mutex	lock;		/* Guards what follows, up to spin */

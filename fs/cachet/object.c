@@ -391,7 +391,11 @@ bool cachet_object_lookup(struct fscache_cookie *cookie)
 		cachet_object_put(obj, CACHET_REF_FAILED);
 		return false;
 	}
-	obj->cookie = cookie;
+	/*
+	 * An access does not hold a reference, and a netfs gives up its own with
+	 * accesses under way. That of the object keeps the cookie for them.
+	 */
+	obj->cookie = fscache_get_cookie(cookie, fscache_cookie_get_attach_object);
 	mutex_unlock(&obj->lock);
 
 	atomic_inc(&vol->nr_objects);
@@ -479,6 +483,7 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 	atomic_dec(&cache->nr_in_use);
 	cookie->cache_priv = NULL;
 	cachet_object_put(obj, CACHET_REF_WITHDRAW);
+	fscache_put_cookie(cookie, fscache_cookie_put_object);
 	fscache_uncount_object(fscache);
 }
 
