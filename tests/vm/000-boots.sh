@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # title: the guest runs its kernel, XFS, an NFS 4.2 server, and counts its reads
+# cpus: 2
 #
 # Without a cache each read of a file that left the memory asks the server. If
 # this fails, so will all else, for reasons that lie in the harness.

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # title: mapped, random, direct and concurrent reads are right and then cached
+# cpus: 2
 #
 # Invariants 1 and 2: whatever way a file is read while it is being filled, each
 # byte is the server's. One file for each way: by a mapping, in pieces of 1 to

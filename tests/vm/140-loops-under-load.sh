@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # title: attach, detach, mount, insmod and rmmod in loops while files are read
+# cpus: 2
 # timeout: 300
 #
 # Caches come and go under a mount that is read all the time, also two at once,

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # title: a mount goes while what was read is still being written to the cache
+# cpus: 2
 # timeout: 200
 #
 # fscache's accesses hold no reference to their cookie, and NFS gives up its own

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # title: a cache a third of the size of what is read through it goes on working
+# cpus: 2
 # timeout: 400
 #
 # No daemon runs: the kernel alone reuses the coldest segments. Every byte is
