@@ -168,57 +168,89 @@ static void record_evicted(struct cachet_cache *cache, const struct cachet_recor
 	}
 }
 
+static bool record_counts(const struct cachet_cache *cache, const struct cachet_record *r, u64 pos)
+{
+	const char *why;
+
+	return !cachet_record_check(r, cache->seed, pos, &cache->geo, &why) &&
+		cachet_epoch_trust(cache, le64_to_cpu(r->epoch)) != CACHET_ABSENT;
+}
+
+/* The way of the record that cachet_index_find() finds, or of another generation; or -1. */
+static int find_way(const struct cachet_cache *cache, const struct cachet_key *key,
+		    const void *set, u64 pos)
+{
+	unsigned int i;
+	int way = -1;
+
+	for (i = 0; i < CACHET_WAYS; i++) {
+		const struct cachet_record *r = set + i * CACHET_RECORD_BYTES;
+
+		if (!same_key(key, r) || !record_counts(cache, r, pos + i * CACHET_RECORD_BYTES))
+			continue;
+		if (same_generation(key, r))
+			return i;
+		way = i;
+	}
+	return way;
+}
+
 /*
- * The way of a set in which a record goes; -ENOSPC: all are pinned; -ENOENT. Of
+ * The way of a set in which a new record goes; -ENOSPC: all are pinned. Of
  * records as cold as each other the older one goes. The scan begins where the
  * key says: from a fixed way, records written together would evict each other.
  */
 static int choose_way(struct cachet_cache *cache, const struct cachet_key *key,
-		      const void *set, u64 pos, bool only_same)
+		      const void *set, u64 pos)
 {
-	u64 epoch, oldest = 0;
 	u32 heat, coldest = ~0u;
-	const char *why;
+	u64 epoch, oldest = 0;
 	unsigned int i, k;
-	int way = -1, old = -1, empty = -1;
+	int way = -1;
 
 	for (k = 0; k < CACHET_WAYS; k++) {
 		const struct cachet_record *r;
 
 		i = (key->fp[0] + key->block + k) % CACHET_WAYS;
 		r = set + i * CACHET_RECORD_BYTES;
-		epoch = le64_to_cpu(r->epoch);
-		if (cachet_record_check(r, cache->seed, pos + i * CACHET_RECORD_BYTES,
-					&cache->geo, &why) ||
-		    cachet_epoch_trust(cache, epoch) == CACHET_ABSENT) {
-			if (empty < 0)
-				empty = i;
-			continue;
-		}
-		if (same_key(key, r)) {
-			if (same_generation(key, r))
-				return i;
-			old = i;
-		}
+		if (!record_counts(cache, r, pos + i * CACHET_RECORD_BYTES))
+			return i;
 		if (r->flags & CACHET_REC_PINNED)
 			continue;
 		heat = record_heat(cache, r);
+		epoch = le64_to_cpu(r->epoch);
 		if (way < 0 || heat < coldest || (heat == coldest && epoch < oldest)) {
 			coldest = heat;
 			oldest = epoch;
 			way = i;
 		}
 	}
-	if (only_same)
-		return -ENOENT;
-	if (old >= 0)
-		return old;
-	if (empty >= 0)
-		return empty;
 	if (way < 0)
 		return -ENOSPC;
 	record_evicted(cache, set + way * CACHET_RECORD_BYTES);
 	return way;
+}
+
+/*
+ * Remove a key's records from a set, all but that in the way @but (-1: all). There
+ * are two when a crash brought back one that had been evicted: a sector of the
+ * page that held it has not arrived. It must not outlive the other.
+ */
+static int drop_key(struct cachet_cache *cache, const struct cachet_key *key, void *set,
+		    u64 pos, int but)
+{
+	int ret = 0, i;
+
+	for (i = 0; !ret && i < CACHET_WAYS; i++) {
+		void *r = set + i * CACHET_RECORD_BYTES;
+
+		if (i == but || !same_key(key, r))
+			continue;
+		memset(r, 0, CACHET_RECORD_BYTES);
+		ret = cachet_io_write(cache, cache->index_file, r, CACHET_RECORD_BYTES,
+				      pos + i * CACHET_RECORD_BYTES, CACHET_IO_INDEX_WRITE);
+	}
+	return ret;
 }
 
 /**
@@ -256,11 +288,12 @@ int cachet_index_put(struct cachet_cache *cache, const struct cachet_key *key, v
 			     CACHET_IO_INDEX_READ);
 	if (ret)
 		goto out;
-	way = choose_way(cache, key, set, pos, keep_epoch);
-	if (way < 0) {
-		ret = way;
+	way = find_way(cache, key, set, pos);
+	if (way < 0)
+		way = keep_epoch ? -ENOENT : choose_way(cache, key, set, pos);
+	ret = way < 0 ? way : drop_key(cache, key, set, pos, way);
+	if (ret)
 		goto out;
-	}
 	old = set + way * CACHET_RECORD_BYTES;
 	r->epoch = keep_epoch ? old->epoch : cpu_to_le64(cache->epoch);
 	pos += way * CACHET_RECORD_BYTES;
@@ -289,7 +322,6 @@ int cachet_index_drop(struct cachet_cache *cache, const struct cachet_key *key)
 	u32 nr = key_set(cache, key);
 	u64 pos = cachet_set_pos(&cache->geo, nr);
 	struct mutex *lock = &cache->set_lock[nr % CACHET_SET_LOCKS];
-	unsigned int i;
 	void *set;
 	int ret;
 
@@ -299,15 +331,8 @@ int cachet_index_drop(struct cachet_cache *cache, const struct cachet_key *key)
 	mutex_lock(lock);
 	ret = cachet_io_read(cache, cache->index_file, set, CACHET_SET_BYTES, pos,
 			     CACHET_IO_INDEX_READ);
-	for (i = 0; !ret && i < CACHET_WAYS; i++) {
-		void *r = set + i * CACHET_RECORD_BYTES;
-
-		if (!same_key(key, r))
-			continue;
-		memset(r, 0, CACHET_RECORD_BYTES);
-		ret = cachet_io_write(cache, cache->index_file, r, CACHET_RECORD_BYTES,
-				      pos + i * CACHET_RECORD_BYTES, CACHET_IO_INDEX_WRITE);
-	}
+	if (!ret)
+		ret = drop_key(cache, key, set, pos, -1);
 	mutex_unlock(lock);
 	kmem_cache_free(cachet_set_slab, set);
 	if (!ret)
