@@ -60,8 +60,6 @@ struct cachet_parent;
 
 /* Every limit that is not part of the format, with its reason. */
 enum cachet_limits {
-	/* A crash loses up to two epochs (the one being committed and the next). */
-	CACHET_LOST_EPOCHS	= 16,
 	CACHET_COMMIT_MS	= 5000,	/* As the page cache's own write-back */
 	CACHET_COMMIT_MIN_MS	= 100,
 	CACHET_COMMIT_MAX_MS	= 600000,

@@ -84,6 +84,8 @@ run 0 "$cachectl" events
 run 1 "$cachectl" dump "$tmp/one"
 says err "is attached as 'one'"
 run 0 "$cachectl" dump --live "$tmp/one"
+run 8 "$cachectl" check --repair "$tmp/one"
+says err "is attached as 'one': detach it first"
 run 1 env CACHET_FAKE_EIO=1 "$cachectl" detach one
 says err "I/O error"
 run 0 "$cachectl" detach --all

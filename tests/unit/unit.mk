@@ -31,6 +31,7 @@ $(unit_format): $(unit_out)/%: $(unit_out)/obj/tests/unit/%.o $(unit_shared)
 # tools/Makefile knows what its tests are linked with.
 unit-build: $(unit_format)
 	@$(MAKE) -C tools O=$(abspath $(O)) SANITIZE=1 $(unit_tools) \
+		$(unit_asan)/unit/check-image $(unit_asan)/unit/check-fault.so \
 		$(unit_asan)/cachectl $(unit_asan)/cachetd
 
 # One of the scripts has the tools preload a library, which ASan would rather not.

@@ -53,6 +53,7 @@ int cmd_stat(int argc, char **argv);
 int cmd_volumes(int argc, char **argv);
 int cmd_sync(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
+int cmd_check(int argc, char **argv);
 int cmd_events(int argc, char **argv);
 int cmd_block_size(int argc, char **argv);
 

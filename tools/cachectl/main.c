@@ -19,6 +19,7 @@ static const struct {
 	{ "volumes",	cmd_volumes,	"Network filesystems that a cache has seen" },
 	{ "sync",	cmd_sync,	"Commit now what the caches hold" },
 	{ "dump",	cmd_dump,	"Show what is on disk of a detached cache" },
+	{ "check",	cmd_check,	"Check a detached cache, and repair it" },
 	{ "events",	cmd_events,	"Show what happens to the caches" },
 	{ "block-size",	cmd_block_size,	"Set the block size of a file or volume" },
 };

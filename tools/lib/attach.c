@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "libcachet.h"
 
@@ -51,16 +52,22 @@ int cachet_attach_dir(int dev, const char *dir, const struct cachet_attach_optio
 {
 	struct cachet_attach arg = { .commit_ms = options->commit_ms };
 	int fd[CACHET_FILE_NR];
-	int err, i;
+	int lock, err, i;
 
 	if (options->any_fs)
 		arg.flags |= CACHET_ATTACH_ANY_FS;
 	if (options->verify)
 		arg.flags |= CACHET_ATTACH_VERIFY;
 
-	err = cachet_files_open(dir, true, fd, why);
+	/* Not while a check or repair is looking at the files */
+	err = cachet_dir_lock(dir, false, &lock, why);
 	if (err)
 		return err;
+	err = cachet_files_open(dir, true, fd, why);
+	if (err) {
+		close(lock);
+		return err;
+	}
 	/* O_NONBLOCK was for the open alone: the module gets plain files */
 	for (i = 0; i < CACHET_FILE_NR; i++)
 		fcntl(fd[i], F_SETFL, fcntl(fd[i], F_GETFL) & ~O_NONBLOCK);
@@ -70,6 +77,7 @@ int cachet_attach_dir(int dev, const char *dir, const struct cachet_attach_optio
 
 	err = cachet_device_attach(dev, &arg);
 	cachet_files_close(fd);
+	close(lock);
 	if (err) {
 		arg.problem[sizeof(arg.problem) - 1] = 0;
 		return cachet_why_set(why, err, "%s can't be attached: %s%s", dir,

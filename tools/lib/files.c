@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,7 +43,7 @@ static int file_open(int dirfd, const char *dir, const char *name, int flags,
 	if (fstat(fd, &st) < 0)
 		err = cachet_why_set(why, -errno, "%s/%s: %s", dir, name, strerror(errno));
 	else if (!S_ISREG(st.st_mode))
-		err = cachet_why_set(why, -EINVAL, "%s/%s is not a regular file: this is no cache that 'cachectl format' made",
+		err = cachet_why_set(why, -EOPNOTSUPP, "%s/%s is not a regular file: this is no cache that 'cachectl format' made",
 				     dir, name);
 	else
 		err = 0;
@@ -85,6 +86,24 @@ void cachet_files_close(int fd[CACHET_FILE_NR])
 			close(fd[i]);
 		fd[i] = -1;
 	}
+}
+
+int cachet_dir_lock(const char *dir, bool alone, int *ret_fd, struct cachet_why *why)
+{
+	int fd, err;
+
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return cachet_why_set(why, -errno, "%s can't be opened: %s; name the directory of a cache, 'cachectl format' makes one",
+				      dir, strerror(errno));
+	if (flock(fd, (alone ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0) {
+		err = errno == EWOULDBLOCK ? -EBUSY : -errno;
+		close(fd);
+		return cachet_why_set(why, err, "%s: another cachectl is working there (%s): try again when it has ended",
+				      dir, alone ? "format, attach or check" : "format or check");
+	}
+	*ret_fd = fd;
+	return 0;
 }
 
 /* All of it, or -ENODATA where the file ends before. */

@@ -48,8 +48,16 @@ static enum cachet_slot slot_of_epoch(const struct cachet_image *image, u64 epoc
 		return CACHET_SLOT_SUSPECT;
 	if (epoch <= s->epoch)
 		return CACHET_SLOT_TRUSTED;
-	/* Detached in order, nothing later was begun: this is not of our time. */
-	return s->flags & CACHET_SUPER_CLEAN ? CACHET_SLOT_FUTURE : CACHET_SLOT_SUSPECT;
+	/* What was never given out is not of our time, whoever wrote it. */
+	return epoch <= cachet_image_last_epoch(image) ? CACHET_SLOT_SUSPECT : CACHET_SLOT_FUTURE;
+}
+
+/* The last epoch that anything on disk may be of; detached in order: none was begun. */
+u64 cachet_image_last_epoch(const struct cachet_image *image)
+{
+	const struct cachet_super_info *s = &image->super;
+
+	return s->epoch + (s->flags & CACHET_SUPER_CLEAN ? 0 : CACHET_LOST_EPOCHS);
 }
 
 static const char *file_id_why(int fd, const char *magic, const u8 *uuid, u64 pos,
@@ -208,35 +216,95 @@ int cachet_image_volumes(const struct cachet_image *image, const struct cachet_i
 	return err;
 }
 
+static enum cachet_slot slot_of_record(const struct cachet_image *image, u32 set, u32 way,
+				       const u8 *rec, const char **ret_why)
+{
+	u64 pos = cachet_set_pos(&image->super.geo, set) + way * CACHET_RECORD_BYTES;
+	struct cachet_record head;
+
+	memcpy(&head, rec, sizeof(head));
+	switch (-cachet_record_check(rec, image->seed, pos, &image->super.geo, ret_why)) {
+	case 0:
+		return slot_of_epoch(image, le64_to_cpu(head.epoch));
+	case ENOENT:
+		return CACHET_SLOT_EMPTY;
+	default:
+		return CACHET_SLOT_BAD;
+	}
+}
+
 static int visit_set(const struct cachet_image *image, const struct cachet_image_visitor *v,
 		     const u8 *bytes, u32 set)
 {
-	const struct cachet_geometry *geo = &image->super.geo;
 	int err = 0;
 	u32 way;
 
 	for (way = 0; way < CACHET_WAYS && !err; way++) {
 		const u8 *rec = bytes + way * CACHET_RECORD_BYTES;
-		u64 pos = cachet_set_pos(geo, set) + way * CACHET_RECORD_BYTES;
-		struct cachet_record head;
 		const char *slot_why = NULL;
-		enum cachet_slot slot;
+		enum cachet_slot slot = slot_of_record(image, set, way, rec, &slot_why);
 
-		memcpy(&head, rec, sizeof(head));
-		switch (-cachet_record_check(rec, image->seed, pos, geo, &slot_why)) {
-		case 0:
-			slot = slot_of_epoch(image, le64_to_cpu(head.epoch));
-			break;
-		case ENOENT:
-			slot = CACHET_SLOT_EMPTY;
-			break;
-		default:
-			slot = CACHET_SLOT_BAD;
-			break;
-		}
 		err = v->record(v->arg, set, way, slot, slot_why, rec);
 	}
 	return err;
+}
+
+u32 cachet_image_set_of(const struct cachet_image *image, const union cachet_any_record *rec)
+{
+	const struct cachet_geometry *geo = &image->super.geo;
+
+	switch (rec->head.kind) {
+	case CACHET_REC_OBJECT:
+		return cachet_object_set(geo, rec->head.fp);
+	case CACHET_REC_EXTENT:
+		return cachet_extent_set(geo, rec->head.fp, le32_to_cpu(rec->extents.block),
+					 rec->head.part);
+	default:
+		return cachet_content_set(geo, rec->content.digest);
+	}
+}
+
+bool cachet_image_same_key(const union cachet_any_record *a, const union cachet_any_record *b)
+{
+	if (a->head.kind != b->head.kind || memcmp(a->head.fp, b->head.fp, CACHET_FP_BYTES))
+		return false;
+	if (a->head.kind == CACHET_REC_EXTENT)
+		return a->head.part == b->head.part && a->extents.block == b->extents.block;
+	if (a->head.kind == CACHET_REC_CONTENT)
+		return !memcmp(a->content.digest, b->content.digest, CACHET_DIGEST_BYTES);
+	return true;
+}
+
+int cachet_image_find(const struct cachet_image *image, const union cachet_any_record *key,
+		      struct cachet_image_place *ret_place)
+{
+	struct cachet_image_place place = { .set = cachet_image_set_of(image, key),
+					    .way = CACHET_WAYS, .empty_way = CACHET_WAYS };
+	union cachet_any_record set[CACHET_WAYS];
+	enum cachet_slot slot;
+	const char *why;
+	u32 way;
+	int err;
+
+	err = cachet_read_full(image->fd[CACHET_FILE_INDEX], set, sizeof(set),
+			       cachet_set_pos(&image->super.geo, place.set));
+	if (err)
+		return err;
+	for (way = 0; way < CACHET_WAYS; way++) {
+		if (set[way].head.kind == CACHET_REC_EMPTY && place.empty_way == CACHET_WAYS)
+			place.empty_way = way;
+		/* The key first: it is cheaper than the crc */
+		if (place.way < CACHET_WAYS || !cachet_image_same_key(key, &set[way]))
+			continue;
+		slot = slot_of_record(image, place.set, way, set[way].bytes, &why);
+		if (slot <= CACHET_SLOT_BAD)
+			continue;
+		place.way = way;
+		place.slot = slot;
+		place.rec = set[way];
+	}
+	*ret_place = place;
+	return 0;
 }
 
 int cachet_image_records(const struct cachet_image *image, const struct cachet_image_visitor *v)

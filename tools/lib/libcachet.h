@@ -201,6 +201,13 @@ extern const char *const cachet_file_names[CACHET_FILE_NR];
 int cachet_files_open(const char *dir, bool write, int ret_fd[CACHET_FILE_NR],
 		      struct cachet_why *why);
 void cachet_files_close(int fd[CACHET_FILE_NR]);
+
+/*
+ * Keeps others of our commands away from a cache directory until the descriptor
+ * is closed. `alone`: nobody else at all, for who needs the files to stay as they
+ * are; else only such a one is refused. -EBUSY: somebody is there.
+ */
+int cachet_dir_lock(const char *dir, bool alone, int *ret_fd, struct cachet_why *why);
 int cachet_read_full(int fd, void *buf, size_t len, u64 pos);
 int cachet_write_full(int fd, const void *buf, size_t len, u64 pos);
 
@@ -262,10 +269,118 @@ struct cachet_image_visitor {
 	void	(*progress)(void *arg, u32 sets);
 };
 
+/* A record of the tag store, aligned; which member counts says head.kind. */
+union cachet_any_record {
+	struct cachet_record	head;
+	struct cachet_object	object;
+	struct cachet_extents	extents;
+	struct cachet_content	content;
+	u8			bytes[CACHET_RECORD_BYTES];
+};
+
+/* Where a key is, or would go. */
+struct cachet_image_place {
+	u32			set;
+	u32			way;		/* CACHET_WAYS: it is not there */
+	u32			empty_way;	/* CACHET_WAYS: there is none */
+	enum cachet_slot	slot;		/* SLOT_EMPTY: it is not there */
+	union cachet_any_record	rec;		/* If it is there */
+};
+
 int cachet_image_open(const char *dir, struct cachet_image *ret_image, struct cachet_why *why);
 void cachet_image_close(struct cachet_image *image);
 int cachet_image_segments(const struct cachet_image *image, const struct cachet_image_visitor *v);
 int cachet_image_volumes(const struct cachet_image *image, const struct cachet_image_visitor *v);
 int cachet_image_records(const struct cachet_image *image, const struct cachet_image_visitor *v);
+
+/* The last epoch that a record may carry: that of super, and after a crash some beyond. */
+u64 cachet_image_last_epoch(const struct cachet_image *image);
+
+/* The set that a record belongs to, from 0 to nr_sets - 1; kind must be a valid one. */
+u32 cachet_image_set_of(const struct cachet_image *image, const union cachet_any_record *rec);
+
+/* Do two records speak of the same object, part of a map, or digest? Generations may differ. */
+bool cachet_image_same_key(const union cachet_any_record *a, const union cachet_any_record *b);
+
+/*
+ * Looks a record up in its set: kind, fp and what else is the key are taken from
+ * `key`. Bad ones are not found, suspect and future ones are. Returns 0, found
+ * or not; -errno if index can't be read.
+ */
+int cachet_image_find(const struct cachet_image *image, const union cachet_any_record *key,
+		      struct cachet_image_place *ret_place);
+
+/* ---- digest.c: SHA-256 -------------------------------------------------- */
+
+void cachet_digest(const void *bytes, size_t len, u8 ret_digest[CACHET_DIGEST_BYTES]);
+
+/* ---- check.c and check-*.c: is what is on disk of a cache in order? ----- */
+
+/* X(name, unit, help): what a check counted. "bytes" are shown as sizes. */
+#define CACHET_CHECK_COUNTS(X) \
+	X(segments, "segments", "in use: open or closed") \
+	X(summaries, "segments", "of these, with a summary, which was compared") \
+	X(summary_entries, "entries", "in these summaries") \
+	X(summaries_torn, "segments", "whose summary a crash may have torn; only a repair would read it") \
+	X(volumes, "volumes", "network filesystems in the volume table") \
+	X(objects, "objects", "files that count") \
+	X(blocks, "records", "maps of blocks that count, or parts of one") \
+	X(block_bytes, "bytes", "that these point to; shared ones count each time") \
+	X(contents, "records", "places of digests that count") \
+	X(void_records, "records", "void: segment reused, file emptied or evicted; harmless") \
+	X(digests, "blocks", "read and compared with their digest") \
+	X(digest_bytes, "bytes", "in these blocks") \
+	X(verify_blocks, "blocks", "that a crash left in doubt: verified before they are served") \
+	X(verify_bytes, "bytes", "in these blocks") \
+	X(drop_objects, "objects", "files that a crash or an unfinished write left unusable: dropped") \
+	X(drop_blocks, "records", "maps of blocks that will be dropped for the same reason") \
+	X(drop_bytes, "bytes", "that those point to") \
+	X(drop_contents, "records", "places of digests that will be dropped") \
+	X(contents_missing, "blocks", "that summaries know a digest of and the index does not") \
+	X(contents_rebuilt, "blocks", "of these, brought back by this repair")
+
+struct cachet_check_counts {
+#define X(name, unit, help) u64 name;
+	CACHET_CHECK_COUNTS(X)
+#undef X
+};
+
+/* One thing that is wrong, or with `harmless` worth a look. */
+struct cachet_finding {
+	enum cachet_file file;
+	u64		pos;		/* Byte offset in that file */
+	bool		harmless;	/* No error: nothing has to be done */
+	const char	*fix;		/* What the repair did; NULL: nothing */
+	char		text[200];	/* What is wrong */
+};
+
+struct cachet_check {
+	const char	*dir;
+	bool		repair;		/* Else nothing is written */
+	bool		digests;	/* Read each sealed block and compare its digest */
+	bool		verbose;	/* Harmless findings too */
+	/* Called for each finding, in the order of the walk. */
+	void		(*found)(void *arg, const struct cachet_finding *finding);
+	/* Called when a stage begins and as it goes on. May be NULL. */
+	void		(*progress)(void *arg, const char *stage, u64 done, u64 total);
+	/* Asked between two steps: true ends the check, with -EINTR. */
+	bool		(*stop)(void *arg);
+	void		*arg;
+	/* out; valid as far as the check came, also on failure */
+	struct cachet_super_info super;	/* As it was found */
+	struct cachet_check_counts counts;
+	u64		nr_fixed;	/* Errors corrected */
+	u64		nr_left;	/* Errors that are still there */
+	bool		hopeless;	/* Some of these no repair corrects */
+};
+
+/*
+ * Checks the detached cache in c->dir. Returns 0 if it came to its end: what it
+ * found is in `c` then. -EBUSY: attached, or another command works there;
+ * -EINTR: c->stop() said so, what was corrected until then is durable; -EUCLEAN:
+ * super is damaged beyond use, which `why` explains and no repair corrects; any
+ * other -errno: it could not be done.
+ */
+int cachet_check_run(struct cachet_check *c, struct cachet_why *why);
 
 #endif /* LIBCACHET_H */

@@ -75,6 +75,12 @@ u32 cachet_content_set(const struct cachet_geometry *g,
 
 /* ---- super.c ------------------------------------------------------------ */
 
+/*
+ * Epochs that an attach after a crash declares lost. A crash leaves two at most:
+ * that of the commit under way and the next; the rest is margin.
+ */
+#define CACHET_LOST_EPOCHS		16
+
 struct cachet_super_info {
 	u64	epoch;
 	u64	created;

@@ -2,8 +2,8 @@
 /*
  * summary.c - the summary at the end of a segment
  *
- * Shared and pure: see codec.h. With the summaries alone the index can be built
- * anew; nothing else needs them.
+ * Shared and pure: see codec.h. What the index can get back from summaries stands
+ * in Documentation/format.rst; nothing else needs them.
  */
 #include <linux/errno.h>
 #include <linux/stddef.h>

@@ -1,0 +1,401 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# cachectl-check.sh - cachectl check finds what is wrong, and repair takes it away
+#
+# check-image makes the caches: whole, broken in one way each, and as a crash
+# leaves them. Promises 4, 6 and 11 of a repair: it brings nothing back that could
+# be wrong, and one that is interrupted leaves a cache that can be used.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+cachectl=${CACHECTL:-$here/../../build/tools/cachectl}
+image=${CHECK_IMAGE:-$(dirname "$cachectl")/unit/check-image}
+fault=$(dirname "$image")/check-fault.so
+if [ ! -x "$cachectl" ] || [ ! -x "$image" ] || [ ! -e "$fault" ]; then
+	echo "SKIP: the tools, check-image or check-fault are not built: make unit-build"
+	exit 77
+fi
+
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+failed=0
+
+fail() {
+	echo "FAIL: $*"
+	failed=1
+}
+
+# run CODE COMMAND...: output to $tmp/out
+run() {
+	local want=$1 got
+	shift
+	"$@" >"$tmp/out" 2>&1
+	got=$?
+	[ "$got" = "$want" ] || {
+		fail "exit code $got instead of $want: $*"
+		cat "$tmp/out"
+	}
+}
+
+says() {
+	grep -qE -- "$1" "$tmp/out" || {
+		fail "'$1' is not in the output:"
+		cat "$tmp/out"
+	}
+}
+
+# counts NAME VALUE: in the JSON that the last command printed
+counts() {
+	local got
+	got=$(grep -o "\"$1\":[0-9]*" "$tmp/out" | head -n 1)
+	[ "$got" = "\"$1\":$2" ] || {
+		fail "$1 is not $2: $got"
+		cat "$tmp/out"
+	}
+}
+
+digest() {
+	sha256sum "$tmp/c/super" "$tmp/c/index" "$tmp/c/data"
+}
+
+fresh() {
+	rm -rf "$tmp/c"
+	"$cachectl" format --any-fs --size 12M "$tmp/c" >/dev/null || exit 1
+	"$image" "$tmp/c" "$@" || exit 1
+}
+
+# The command line, and what is no cache
+run 0 "$cachectl" check --help
+run 16 "$cachectl" check
+run 16 "$cachectl" check --frobnicate "$tmp"
+run 16 "$cachectl" check one two
+run 8 "$cachectl" check "$tmp"
+says 'holds no cache'
+run 8 "$cachectl" check "$tmp/none"
+run 8 "$cachectl" check --json "$tmp/none"
+says '"verdict":"failed"'
+
+# A new cache
+"$cachectl" format --any-fs --size 12M "$tmp/c" >/dev/null
+before=$(digest)
+run 0 "$cachectl" check "$tmp/c"
+says ': clean$'
+run 0 "$cachectl" check --repair --digests "$tmp/c"
+[ "$(digest)" = "$before" ] || fail "a repair of a good cache wrote to it"
+
+# A cache with something in it
+fresh fill
+before=$(digest)
+run 0 "$cachectl" check --json --digests "$tmp/c"
+counts objects 2
+counts blocks 3
+counts contents 2
+counts volumes 3
+counts segments 1
+counts summaries 1
+counts summary_entries 2
+counts digests 4
+counts void_records 0
+counts contents_missing 0
+if command -v python3 >/dev/null; then
+	python3 -c "import json; json.load(open('$tmp/out'))" || fail "no JSON"
+fi
+run 0 "$cachectl" check --repair --digests -v "$tmp/c"
+[ "$(digest)" = "$before" ] || fail "a repair of a good cache wrote to it"
+
+# breaks TEXT CHECK-OPTIONS COMMAND...: found, not touched, corrected, gone
+breaks() {
+	local text=$1 options=$2 sum
+	shift 2
+	fresh fill "$@"
+	sum=$(digest)
+	# shellcheck disable=SC2086	# none or more options
+	run 4 "$cachectl" check $options "$tmp/c"
+	says "$text.* \(not corrected\)$"
+	[ "$(digest)" = "$sum" ] || fail "$*: a check without --repair wrote to the cache"
+	# shellcheck disable=SC2086
+	run 1 "$cachectl" check --json $options --repair "$tmp/c"
+	counts errors_left 0
+	# shellcheck disable=SC2086
+	run 0 "$cachectl" check --json --digests "$tmp/c"
+	says '"verdict":"clean"'
+	says '"detached_in_order":true'
+}
+
+breaks 'object record in set [0-9]+: checksum' '' bad_record
+counts objects 1
+breaks 'segment 0: wrong checksum' '' bad_segment
+counts objects 2
+counts blocks 0
+counts void_records 4
+breaks 'record of segment 1: of an epoch that never was' '' future_segment
+breaks 'volume slot 0: wrong checksum' '' bad_volume
+counts volumes 2
+breaks 'volume slot 1: empty, although slot 2' '' volume_gap
+counts volumes 2
+breaks 'volume slot 0: the same volume' '' volume_twice
+counts volumes 3
+breaks 'volume slot 3: of a generation that never was' '' volume_future
+counts volumes 3
+breaks 'volume slot 3: of an id that was never given out' '' volume_id
+counts volumes 3
+breaks 'volume slot 3: its id is that of another' '' volume_same_id
+counts volumes 3
+breaks 'summary of segment 0: wrong checksum' '' bad_summary
+counts summaries 0
+breaks 'summary of segment 0: an entry of no block' '' odd_summary
+breaks 'extent record in set [0-9]+: the bytes do not match' --digests rot
+counts blocks 2
+counts contents 1
+breaks 'object record.*where nobody looks' '' wrong_set
+breaks 'object record.*same key' '' twice
+counts objects 1
+breaks 'object record.*an epoch that never was' '' future
+breaks 'object record.*generation that never was' '' future_generation
+breaks 'extent record.*segment generation that never was' '' future_piece
+breaks 'extent record.*overlap' '' overlap
+breaks 'extent record.*leave a gap' '' gap
+breaks 'extent record.*free segment' '' into_free
+breaks 'extent record.*summary of a segment' '' into_summary
+breaks 'extent record.*behind what was written' '' behind_used
+breaks 'extent record.*beyond its block' '' beyond_block
+
+# Without --digests nobody reads the bytes
+fresh fill rot
+run 0 "$cachectl" check "$tmp/c"
+
+# One copy of super, each in turn; then both
+for copy in 0 1; do
+	fresh fill
+	printf '\377' | dd of="$tmp/c/super" bs=1 seek=$((copy * 4096 + 100)) conv=notrunc status=none
+	# With the newer copy gone, the older one speaks of a cache in use
+	run 4 "$cachectl" check "$tmp/c"
+	says "copy $copy of super: super is damaged"
+	run 1 "$cachectl" check --repair "$tmp/c"
+	run 0 "$cachectl" check "$tmp/c"
+done
+fresh fill super_misplaced
+run 4 "$cachectl" check "$tmp/c"
+says 'belongs to the other copy'
+run 1 "$cachectl" check --repair "$tmp/c"
+run 0 "$cachectl" check "$tmp/c"
+for copy in 0 1; do
+	printf '\377' | dd of="$tmp/c/super" bs=1 seek=$((copy * 4096 + 100)) conv=notrunc status=none
+done
+before=$(digest)
+run 4 "$cachectl" check --repair "$tmp/c"
+says "super can't be used.*cachectl format"
+[ "$(digest)" = "$before" ] || fail "a repair without a super wrote to the cache"
+
+# What no repair corrects, and so does not touch
+fresh fill bad_record
+printf '\377' | dd of="$tmp/c/index" bs=1 seek=20 conv=notrunc status=none
+before=$(digest)
+run 4 "$cachectl" check --repair "$tmp/c"
+says 'index at 0: the file is damaged.*not corrected'
+says 'cachectl format'
+[ "$(digest)" = "$before" ] || fail "a repair that is no use wrote to the cache"
+fresh fill
+truncate -s 8M "$tmp/c/data"
+run 4 "$cachectl" check --repair "$tmp/c"
+says 'data at .*shorter than super says'
+
+# What is void is no error
+fresh fill reused headless
+run 0 "$cachectl" check --json "$tmp/c"
+counts objects 2
+counts void_records 5
+run 0 "$cachectl" check -v "$tmp/c"
+says 'extent record: void.*harmless'
+
+# As a crash leaves it: clean, and what will be dropped is told
+fresh fill crash
+before=$(digest)
+run 0 "$cachectl" check "$tmp/c"
+says 'not detached in order'
+says 'next attach drops 1 files, 2 maps of blocks \(12.0 KiB\), 1 places of digests, and verifies 1 blocks \(4.0 KiB\)'
+run 0 "$cachectl" check --repair "$tmp/c"
+[ "$(digest)" = "$before" ] || fail "a repair of a crashed cache without errors wrote to it"
+# In doubt, and with the wrong bytes: dropped, but no error
+printf '\377' | dd of="$tmp/c/data" bs=1 seek=$((5 * 4096)) conv=notrunc status=none
+run 0 "$cachectl" check --json --digests "$tmp/c"
+counts verify_blocks 0
+counts drop_blocks 3
+
+# What a crash left in a segment that was free before is lost with it, and so no error
+fresh fill crash lost_segment
+run 0 "$cachectl" check --json "$tmp/c"
+counts void_records 0
+counts drop_blocks 3
+counts drop_bytes 16384
+counts drop_contents 2
+
+# A repair of it: what the crash left is as much in doubt as before, and it stays crashed
+fresh fill crash bad_record
+run 1 "$cachectl" check --repair "$tmp/c"
+run 0 "$cachectl" check --json "$tmp/c"
+counts objects 1
+counts drop_objects 1
+counts drop_blocks 2
+counts verify_blocks 1
+says '"detached_in_order":false'
+"$cachectl" dump --json "$tmp/c" >"$tmp/out"
+says '"first":6,"last":21'
+
+# Rebuilding: the place of a digest comes back, if the bytes have it
+fresh fill no_content
+run 0 "$cachectl" check --json "$tmp/c"
+counts contents 1
+counts contents_missing 1
+run 0 "$cachectl" check --json --repair "$tmp/c"
+counts contents_rebuilt 1
+run 0 "$cachectl" check --json --digests "$tmp/c"
+counts contents 2
+counts contents_missing 0
+says '"detached_in_order":true'
+fresh fill no_content
+printf '\377' | dd of="$tmp/c/data" bs=1 seek=7 conv=notrunc status=none
+run 0 "$cachectl" check --json --repair "$tmp/c"
+counts contents_rebuilt 0
+
+# A head or a map does not: nobody knows which version of the file it was of
+fresh fill bad_record
+run 1 "$cachectl" check --repair "$tmp/c"
+run 0 "$cachectl" check --json "$tmp/c"
+counts objects 1
+
+# What a crash may tear is no error, long after the crash; without one it is (above)
+fresh fill after_crash bad_summary behind_used
+run 0 "$cachectl" check --json "$tmp/c"
+counts summaries_torn 1
+counts blocks 4
+says '"detached_in_order":true'
+fresh fill crash torn_twice
+run 0 "$cachectl" check --json "$tmp/c"
+counts objects 2
+counts drop_objects 2
+counts void_records 1
+
+# No regular file: nothing that anybody should remove
+fresh fill
+rm "$tmp/c/super"
+mkfifo "$tmp/c/super"
+run 8 "$cachectl" check --repair "$tmp/c"
+says 'not a regular file'
+
+# Whatever the records say, with the right checksums: a repair comes to an end, nothing
+# wrong is left, and a second one has nothing to do
+for ((CHECK_SEED = 1; CHECK_SEED <= ${CHECK_SEEDS:-25}; CHECK_SEED++)); do
+	export CHECK_SEED
+	state=
+	[ $((CHECK_SEED % 3)) != 0 ] || state=crash
+	# shellcheck disable=SC2086	# one or none
+	fresh fill $state anything
+	before=$(digest)
+	"$cachectl" check --digests "$tmp/c" >"$tmp/out" 2>&1
+	code=$?
+	case $code in
+	0 | 4) ;;
+	*) fail "seed $CHECK_SEED: exit code $code" && cat "$tmp/out" ;;
+	esac
+	[ "$(digest)" = "$before" ] || fail "seed $CHECK_SEED: a check without --repair wrote to the cache"
+	run $((code / 4)) "$cachectl" check --digests --repair "$tmp/c"
+	run 0 "$cachectl" check --digests "$tmp/c"
+done
+
+# Nobody reads what it says: the repair is brought to an end all the same
+CHECK_SEED=1 fresh fill anything
+exec 9> >(:)
+wait $!
+"$cachectl" check --repair "$tmp/c" >&9 2>"$tmp/err"
+code=$?
+exec 9>&-
+[ "$code" = 8 ] || fail "with nobody reading: exit code $code"
+grep -q "output can't be written" "$tmp/err" || fail "with nobody reading: $(cat "$tmp/err")"
+run 0 "$cachectl" check --json "$tmp/c"
+says '"detached_in_order":true'
+
+# Somebody else works there
+fresh fill
+exec 9<"$tmp/c"
+flock -n 9
+run 8 "$cachectl" check "$tmp/c"
+says 'another cachectl is working there'
+exec 9<&-
+
+# A repair commits in the order of the module, and the copy of super that counts is last
+# faulty HOW AT: a repair of many things, with a fault at step AT; its exit code in $code
+faulty() {
+	fresh fill bad_record twice bad_volume no_content
+	rm -f "$tmp/steps"
+	# In a subshell, which says nothing when it is killed
+	(
+		export CHECK_FAULT=$1 CHECK_FAULT_AT=$2 CHECK_FAULT_LOG=$tmp/steps
+		LD_PRELOAD=$fault "$cachectl" check --json --repair "$tmp/c" >"$tmp/out" 2>&1
+		exit $?
+	) 2>/dev/null
+	code=$?
+}
+
+faulty none 0
+counts objects 0
+counts errors_corrected 4
+steps=$(wc -l <"$tmp/steps")
+[ "$code" = 1 ] || fail "a repair with check-fault: exit code $code"
+[ "$steps" -ge 10 ] || fail "a repair has $steps steps"
+order=$(uniq "$tmp/steps" | paste -sd,)
+# Within: first the place where a volume goes, then that from which it came; and of two
+# records with the same key the second, which nobody would find, then the first
+changes='write index,flush index,write index,flush index,write index,flush index,write index'
+[ "$order" = "write super,flush super,$changes,flush data,flush index,write super,flush super" ] ||
+	fail "a repair writes in this order: $order"
+
+# mended: whatever came in between, the next repair ends it
+mended() {
+	"$cachectl" check --json --repair "$tmp/c" >"$tmp/out" 2>&1
+	got=$?
+	[ "$got" -le 1 ] || fail "$*: exit code $got of the next repair"
+	run 0 "$cachectl" check --json --digests "$tmp/c"
+	counts volumes 2
+	# Of the two records both are gone, or the one is left that was found before
+	case $(grep -oE '"(objects|blocks)":[0-9]+' "$tmp/out" | paste -sd,) in
+	'"objects":0,"blocks":0' | '"objects":1,"blocks":2') ;;
+	*)
+		fail "$*: of two records the wrong one is left"
+		cat "$tmp/out"
+		;;
+	esac
+}
+
+for ((at = 1; at <= steps; at++)); do
+	# Interrupted: what was begun is committed
+	faulty int "$at"
+	case $code in
+	33) says '"verdict":"interrupted"' ;;
+	1) ;;
+	*) fail "interrupted at step $at: exit code $code" ;;
+	esac
+	tail -n 2 "$tmp/steps" | paste -sd, | grep -qx 'write super,flush super' ||
+		fail "interrupted at step $at: not committed"
+	mended "interrupted at step $at"
+	says '"detached_in_order":true'
+
+	faulty eio "$at"
+	[ $((code & 8)) = 8 ] || fail "an error at step $at: exit code $code"
+	mended "an error at step $at"
+
+	# Dead: what it wrote does not count before its super does
+	for how in kill cut half; do
+		faulty "$how" "$at"
+		[ "$code" = 137 ] || fail "$how at step $at: exit code $code"
+		"$cachectl" check --json "$tmp/c" >"$tmp/out" 2>&1
+		if [ "$at" -gt 2 ] && [ "$at" -lt "$steps" ]; then
+			says '"detached_in_order":false'
+			counts contents 1
+		fi
+		mended "$how at step $at"
+	done
+done
+
+[ "$failed" = 0 ] && echo "cachectl-check: ok"
+exit "$failed"
