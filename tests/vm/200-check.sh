@@ -186,13 +186,16 @@ if [ "$PHASE" = 1 ]; then
 	assert_gt "$READS" 0 "content: READs"
 	damaged records 9 'record in set .*: checksum'
 	assert_gt "$READS" 0 "records: READs"
-	damaged super_0 1 'copy 0 of super'
 	damaged super_1 1 'copy 1 of super'
 	assert_eq "$READS" 0 "super_1: READs"
-	damaged segments 2 'summary of segment'
-	assert_gt "$READS" 0 "segments: READs"
-	damaged volumes 1 'volume slot 0: wrong checksum'
-	assert_gt "$READS" 10 "volumes: READs"
+	# What check does has little to do with the kernel; stock is slow.
+	if [ "$VM_KERNEL" != stock ]; then
+		damaged super_0 1 'copy 0 of super'
+		damaged segments 2 'summary of segment'
+		assert_gt "$READS" 0 "segments: READs"
+		damaged volumes 1 'volume slot 0: wrong checksum'
+		assert_gt "$READS" 10 "volumes: READs"
+	fi
 	rm -rf /mnt/disk/copy
 
 	# Records of an epoch that no commit ended, some of them on disk; then the cut.
