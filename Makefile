@@ -86,6 +86,7 @@ tools:
 # ---- tests ----
 
 include tests/unit/unit.mk
+include tests/model/model.mk
 
 deps:
 	@scripts/deps build

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * check.c - what must be true after an attach
+ *
+ * Of each file: a page that the cache serves is what the server held for the
+ * coherency data at hand. And what a sync or detach reported as done, and nobody
+ * has touched since, is still there: that is a promise. A promise ends with a
+ * change of the file, with the reuse of its segment, with an eviction from the
+ * index, and when super had to merge the ranges of lost epochs over it. It also
+ * ends when a suspect block of the file has passed its digest, for that writes the
+ * head: until it is committed, a second crash makes the whole file suspect again.
+ */
+#include "model.h"
+
+enum { MAX_EPOCHS = 256 };
+
+struct promise {
+	bool	valid;
+	u32	version;
+	loff_t	size;
+	u64	evicted;		/* Counter, of the cache that is attached */
+	struct { u32 segment; u64 generation; } page[FILE_PAGES];
+	u64	epoch[MAX_EPOCHS];	/* Of its records */
+	u32	nr_epochs;
+};
+
+static struct promise promises[NR_FILES], next[NR_FILES], aside[NR_FILES];
+u32 promise_reused;
+u64 stat_states, stat_pages, stat_promised, stat_suspect;
+
+/* ---- reading ------------------------------------------------------------ */
+
+struct reading {
+	bool	told;
+	ssize_t	ret;
+};
+
+static void read_done(const struct cachet_done *done, ssize_t ret)
+{
+	struct reading *r = done->priv;
+
+	r->told = true;
+	r->ret = ret;
+}
+
+static void compare(u32 file, u32 page, const u8 *got)
+{
+	const struct client_file *f = &client[file];
+	u8 want[CACHET_PAGE_BYTES];
+	u32 i;
+
+	page_make(&f->view, page, want);
+	stat_pages++;
+	if (!memcmp(got, want, sizeof(want)))
+		return;
+	for (i = 0; got[i] == want[i]; i++)
+		;
+	model_fail("file %u version %u%s: page %u differs from byte %u: %02x, should be %02x",
+		   file, f->view.version, f->session ? " (written here)" : "", page, i,
+		   got[i], want[i]);
+}
+
+/* Read all that the cache says it has of a file, and compare. */
+static u64 read_file(u32 file)
+{
+	struct client_file *f = &client[file];
+	struct cachet_obj *obj = f->cookie.cache_priv;
+	u32 pages = content_pages(&f->view), page, i, busy[FILE_PAGES];
+	unsigned int seq = cachet_object_begin(obj);
+	u64 run, seen = 0;
+
+	/* Whose folio is in memory is not read from the cache. */
+	memcpy(busy, f->busy, sizeof(busy));
+	for (page = 0; page < pages; page += run) {
+		struct reading r = {};
+		struct cachet_done done = { .fn = read_done, .priv = &r };
+		struct iov_iter iter;
+		u8 *buf;
+
+		if (!cachet_read_present(obj, page, pages - page, &run))
+			continue;
+		buf = model_alloc(run * CACHET_PAGE_BYTES, false);
+		iter.at = buf;
+		iter.count = run * CACHET_PAGE_BYTES;
+		cachet_read(obj, page, &iter, f->cookie.inval_counter, &done);
+		if (!r.told)
+			model_fail("a read that never ends");
+		for (i = 0; r.ret > 0 && i < run; i++) {
+			if (!busy[page + i])
+				compare(file, page + i, buf + i * CACHET_PAGE_BYTES);
+			seen |= 1ull << (page + i);
+		}
+		model_free(buf);
+	}
+	cachet_object_end(obj, seq);
+	return seen;
+}
+
+/* ---- promises ----------------------------------------------------------- */
+
+static u64 counter(int nr)
+{
+	return the_cache->counters[nr];
+}
+
+void check_file(u32 file)
+{
+	u64 verified = counter(CACHET_N_suspect_verified);
+
+	read_file(file);
+	if (counter(CACHET_N_suspect_verified) != verified)
+		promise_forget(file);
+}
+
+static bool add_epoch(struct promise *p, const struct cachet_key *key)
+{
+	union {
+		struct cachet_record rec;
+		u8 bytes[CACHET_RECORD_BYTES];
+	} r;
+
+	if (p->nr_epochs == MAX_EPOCHS ||
+	    cachet_index_find(the_cache, key, &r) != CACHET_TRUSTED)
+		return false;
+	p->epoch[p->nr_epochs++] = le64_to_cpu(r.rec.epoch);
+	return true;
+}
+
+/* What is recorded of an open file, and trusted. */
+static void take_promise(u32 file, struct promise *p)
+{
+	struct client_file *f = &client[file];
+	struct cachet_obj *obj = f->cookie.cache_priv;
+	struct cachet_key key = { .kind = CACHET_REC_OBJECT, .fp = obj->fp };
+	u32 per = 1u << (obj->block_shift - CACHET_PAGE_SHIFT), block, i, j;
+	struct cachet_map m;
+
+	*p = (struct promise){ .version = f->view.version, .size = f->view.size };
+	if (!(obj->flags & CACHET_OBJ_ON_DISK) || (obj->flags & CACHET_OBJ_DEAD) ||
+	    !add_epoch(p, &key))
+		return;
+	for (block = 0; block * per < content_pages(&f->view); block++) {
+		int parts = cachet_map_load(obj, block, &m);
+
+		if (m.flags & CACHET_MAP_SUSPECT)
+			continue;
+		key = (struct cachet_key){ .kind = CACHET_REC_EXTENT, .block = block,
+					   .generation = obj->generation, .fp = obj->fp };
+		for (i = 0; (int)i < parts; i++) {
+			key.part = i;
+			if (!add_epoch(p, &key))
+				m.nr = 0;
+		}
+		for (i = 0; i < m.nr; i++) {
+			for (j = 0; j < m.piece[i].len; j++) {
+				u32 page = block * per + m.piece[i].off + j;
+
+				p->page[page].segment =
+					cachet_segment_of(&the_geo, m.piece[i].page);
+				p->page[page].generation = m.piece[i].generation;
+			}
+		}
+	}
+	p->evicted = counter(CACHET_N_records_evicted);
+	p->valid = true;
+}
+
+/* What a sync that is about to begin must keep. Nothing is under way. */
+void promise_all(void)
+{
+	u32 i;
+
+	for (i = 0; i < NR_FILES; i++) {
+		next[i].valid = false;
+		if (client[i].open && !client[i].session && !client[i].ops &&
+		    client[i].view.version == server[i].version)
+			take_promise(i, &next[i]);
+	}
+}
+
+/* The sync said that it is done. */
+void promise_keep(void)
+{
+	u32 i;
+
+	for (i = 0; i < NR_FILES; i++)
+		if (next[i].valid)
+			promises[i] = next[i];
+}
+
+void promise_forget(u32 file)
+{
+	promises[file].valid = false;
+	next[file].valid = false;
+}
+
+/* A state is looked at, and the world goes back to where it was. */
+void promise_set_aside(void)
+{
+	memcpy(aside, promises, sizeof(aside));
+}
+
+void promise_back(void)
+{
+	memcpy(promises, aside, sizeof(aside));
+}
+
+void promise_reset(void)
+{
+	memset(promises, 0, sizeof(promises));
+	memset(next, 0, sizeof(next));
+}
+
+/* Was what a page lay in given to others since the attach? */
+static bool page_reused(const struct promise *p, u32 page)
+{
+	u32 segment = p->page[page].segment;
+
+	return (promise_reused >> segment & 1) &&
+		the_cache->seg[segment].generation != p->page[page].generation;
+}
+
+static void settle_promise(struct promise *p)
+{
+	u32 page;
+
+	if (p->evicted != counter(CACHET_N_records_evicted))
+		p->valid = false;
+	p->evicted = 0;
+	for (page = 0; page < FILE_PAGES; page++)
+		if (page_reused(p, page))
+			p->page[page].generation = 0;
+}
+
+/* The cache goes, in order or not: which promises stand is known only now. */
+void promise_crash(void)
+{
+	u32 i;
+
+	for (i = 0; the_cache && i < NR_FILES; i++) {
+		settle_promise(&promises[i]);
+		settle_promise(&next[i]);
+	}
+}
+
+/* Was a committed epoch declared lost, for want of room in super? */
+static bool merged(u64 epoch)
+{
+	return the_cache->super.nr_lost == CACHET_NR_LOST &&
+		epoch <= the_cache->super.lost[0].last;
+}
+
+static void compare_promise(const struct promise *p, u32 file, u64 seen)
+{
+	u32 page, i;
+
+	if (!p->valid || disk_halves || p->version != client[file].view.version ||
+	    p->evicted != counter(CACHET_N_records_evicted))
+		return;
+	for (i = 0; i < p->nr_epochs; i++)
+		if (merged(p->epoch[i]))
+			return;
+	for (page = 0; page < content_pages(&client[file].view); page++) {
+		if (!p->page[page].generation || page_reused(p, page))
+			continue;
+		stat_promised++;
+		if (!(seen >> page & 1))
+			model_fail("file %u version %u: page %u was committed, and is not there",
+				   file, p->version, page);
+	}
+}
+
+/* The file was opened: is all there that was promised? */
+void check_promise(u32 file)
+{
+	u64 verified = counter(CACHET_N_suspect_verified), seen = read_file(file);
+
+	compare_promise(&promises[file], file, seen);
+	if (counter(CACHET_N_suspect_verified) != verified)
+		promise_forget(file);
+}
+
+/* All files, as somebody would open them now. */
+void check_after_attach(void)
+{
+	u32 i;
+
+	for (i = 0; i < NR_FILES; i++)
+		if (client_open(i))
+			check_promise(i);
+	stat_suspect += counter(CACHET_N_suspect_verified);
+}
