@@ -28,6 +28,7 @@ help:
 	@echo 'make demo         a VM, an NFS mount with the cache, read twice (as root)'
 	@echo 'make check        every test there is (as root); make check-quick: without VMs'
 	@echo "make vmtest       VM tests: T='glob' VM=stock|uml|all"
+	@echo 'make model-full   a million simulated power cuts; make model-mutants: do they find faults?'
 	@echo "make bench        against cachefiles: BENCH='glob' VM=uml|stock"
 	@echo 'make clean        removes build/'
 

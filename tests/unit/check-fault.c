@@ -87,11 +87,9 @@ static int step_begin(const char *what, const char *name)
 		return 0;
 	if (!strcmp(how, "int"))
 		raise(SIGINT);
-	else if (!strcmp(how, "eio"))
-		return -1;
-	else
+	else if (strcmp(how, "eio"))
 		die(!strcmp(how, "cut") ? 2 : !strcmp(how, "half"));
-	return 0;
+	return strcmp(how, "eio") ? 0 : -1;
 }
 
 ssize_t pwrite64(int fd, const void *buf, size_t len, off_t pos)

@@ -33,6 +33,7 @@ unit-build: $(unit_format)
 	@$(MAKE) -C tools O=$(abspath $(O)) SANITIZE=1 $(unit_tools) \
 		$(unit_asan)/unit/check-image $(unit_asan)/unit/check-fault.so \
 		$(unit_asan)/cachectl $(unit_asan)/cachetd
+	@$(MAKE) -C tools O=$(abspath $(O)) $(abspath $(O))/tools/unit/cachectl-fake-device.so
 
 # One of the scripts has the tools preload a library, which ASan would rather not.
 unit: unit-build

@@ -149,11 +149,11 @@ static int summary_check(struct check *ck, u32 segment)
 	int err;
 
 	err = summary_read(ck, segment, &s);
-	if (err == -EBADMSG) {
+	if (err && err != -EBADMSG)
+		return err;
+	if (err) {
 		problem = "wrong checksum, or not there";
 		err = 0;
-	} else if (err) {
-		return err;
 	} else {
 		err = entries_check(ck, segment, &s, &problem);
 		if (!err && !problem) {
