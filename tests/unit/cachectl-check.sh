@@ -375,7 +375,7 @@ for ((at = 1; at <= steps; at++)); do
 	1) ;;
 	*) fail "interrupted at step $at: exit code $code" ;;
 	esac
-	tail -n 2 "$tmp/steps" | paste -sd, | grep -qx 'write super,flush super' ||
+	tail -n 2 "$tmp/steps" | paste -sd, | grep -x 'write super,flush super' >/dev/null ||
 		fail "interrupted at step $at: not committed"
 	mended "interrupted at step $at"
 	says '"detached_in_order":true'

@@ -38,7 +38,7 @@ used=$(du -sB1 "$tmp/m" | cut -f1)
 if [ "$used" -lt $((3 * free)) ] || [ "$used" -gt $((5 * free)) ]; then
 	die "80% were wanted, $used are used and $free free"
 fi
-"$cachectl" dump --all "$tmp/m" | grep -q 'records: .* 0 bad' || die "dump"
+"$cachectl" dump --all "$tmp/m" | grep 'records: .* 0 bad' >/dev/null || die "dump"
 "$cachectl" format "$tmp/m" 2>/dev/null && die "formatted twice"
 rm "$tmp/m/super" "$tmp/m/index" "$tmp/m/data"
 

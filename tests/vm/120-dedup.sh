@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # title: equal blocks are stored once, in two volumes and within a file
+# cpus: 2
 #
 # Two exports with the same files, some of them large: once the first is cached
 # and sealed, filling the second writes next to nothing to the data log, whose
@@ -9,6 +10,9 @@
 # within a block is zero behind its end in the cache; a longer file with real
 # zeros there, or one that is whole pages longer, must not be taken for it, nor
 # the other way round.
+#
+# Where one processor does everything, hashing may fall behind by more than is held
+# back for it, and what is written then is found to be shared too late.
 
 . "$(dirname "$0")/lib.sh"
 

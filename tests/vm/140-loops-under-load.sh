@@ -11,7 +11,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
-rounds=12 big=16M
+rounds=9 big=16M
 [ "$VM_KERNEL" != stock ] || rounds=4 big=2M
 
 make_xfs server 512

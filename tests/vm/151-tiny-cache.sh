@@ -43,7 +43,7 @@ tiny() {
 	# Pieces from all over, which overtake each other and the reuse.
 	for ((pos = 0; pos < mb * times * 16; pos += 7)); do
 		echo $((pos * 37 % (mb * times * 16)))
-	done | sed -n "1,$((64 * times))p" | xargs -P 3 -I{} sh -c "
+	done | sed -n "1,96p" | xargs -P 3 -I{} sh -c "
 		cmp -i \$(({} * 65536)) -n 100000 /mnt/nfs/large /mnt/server/tree/large" ||
 		fail "$name: wrong bytes in a piece"
 	assert_gt "$(counter "$name" segments_reused)" 0 "$name: segments reused"

@@ -61,7 +61,7 @@ commit-interval = 1s
 dir = $(cachet_dir second)
 verify = yes
 END
-cachetd -c $conf --check-config | grep -q 'good: 2 caches' || fail "a good configuration is refused"
+cachetd -c $conf --check-config | grep 'good: 2 caches' >/dev/null || fail "a good configuration is refused"
 
 # --- systemd's side of the socket ---
 cat >/run/notify.py <<'END'

@@ -27,7 +27,7 @@ for command in format attach detach status stat volumes sync dump events block-s
 	rc=0
 	cachectl "$command" --no-such-option >/dev/null 2>/run/err || rc=$?
 	assert_eq "$rc" 2 "$command --no-such-option: exit code"
-	cachectl --help | grep -q "^  $command " || fail "$command is not in --help"
+	cachectl --help | grep "^  $command " >/dev/null || fail "$command is not in --help"
 done
 rc=0
 cachectl no-such-command 2>/dev/null || rc=$?
@@ -45,8 +45,8 @@ json '.caches[0] | .tag == "shown" and .out_of_service == false and .crashed == 
 	and .segment_bytes == 1048576 and .volumes_in_use == 2 and .live_bytes >= 3145728
 	and .counters.bytes_filled >= 3145728 and .committed < .epoch' /run/status ||
 	fail "status: $(cat /run/status)"
-cachectl status shown | grep -q 'volumes' || fail "status for people"
-cachectl status --verbose | grep -q segments_reused || fail "status --verbose"
+cachectl status shown | grep 'volumes' >/dev/null || fail "status for people"
+cachectl status --verbose | grep segments_reused >/dev/null || fail "status --verbose"
 for name in $(jq -r '.caches[0].counters | keys[]' /run/status); do
 	[ -e "/sys/fs/cachet/shown/$name" ] || fail "no /sys/fs/cachet/shown/$name"
 done
@@ -83,7 +83,7 @@ jq -e -s 'all(.seq > 0)' /run/events >/dev/null || fail "events --json: $(cat /r
 events_of() { cachectl events --json shown | jq -s "[.[] | select(.event == \"$1\")] | length"; }
 assert_eq "$(events_of attached)" 1 "events: attached"
 assert_ge "$(events_of volume)" 3 "events: volume"
-cachectl events shown | grep -q attached || fail "events for people"
+cachectl events shown | grep attached >/dev/null || fail "events for people"
 nfs_mount tree2 /mnt/nfs2
 cat /mnt/nfs2/other >/dev/null
 cachectl sync --seal shown
