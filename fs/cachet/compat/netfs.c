@@ -382,7 +382,13 @@ static void netfs_end_operation(struct netfs_cache_resources *cres)
 
 	if (cres->cache_priv2)
 		cachet_object_end(cookie->cache_priv, priv_to_seq(cres->cache_priv2));
+	/*
+	 * fscache looks at the cookie after it has given up the access, when nothing
+	 * keeps it any more: neither does the object, which may be withdrawn then.
+	 */
+	fscache_get_cookie(cookie, fscache_cookie_get_end_access);
 	fscache_end_cookie_access(cookie, fscache_access_io_end);
+	fscache_put_cookie(cookie, fscache_cookie_put_object);
 }
 
 static const struct netfs_cache_ops netfs_ops = {
