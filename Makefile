@@ -54,7 +54,7 @@ module-stock:
 	$(MAKE) -C "$$(scripts/kernel-stock)/kdir" M=$(O)/stock/src CONFIG_CACHET_INJECT=y \
 		CONFIG_DEBUG_INFO_BTF_MODULES= \
 		W=1 $(KBUILD_EXTRA) modules
-	@cp $(O)/stock/src/cachet.ko $(O)/stock/cachet.ko
+	@strip --strip-debug -o $(O)/stock/cachet.ko $(O)/stock/src/cachet.ko
 
 module-uml:
 	@$(call mirror,$(O)/uml/src)
@@ -68,6 +68,13 @@ module-uml-debug:
 		CONFIG_CACHET_INJECT=y modules
 	@cp $(O)/uml-debug/src/cachet.ko $(O)/uml-debug/cachet.ko
 
+# Programs that VM tests run in the guest; it has better things to do than compiling.
+vm-helpers:
+	@mkdir -p $(O)/vm-helpers
+	@$(CC) -O1 -Wall -Itools/include -Ifs/cachet/format -o $(O)/vm-helpers/super-edit \
+		tests/vm/helpers/super-edit.c tools/lib/crc32c.c
+	@$(CC) -O1 -Wall -o $(O)/vm-helpers/ioctl-abuse tests/vm/helpers/ioctl-abuse.c
+
 # Debian's sparse (0.6.4) does not know __typeof_unqual__, and takes the strings of
 # MODULE_LICENSE() and the like for bad constants.
 SPARSE	= C=2 CF=-D__CHECK_ENDIAN__ CHECK="sparse -D__typeof_unqual__=__typeof__"
@@ -75,7 +82,7 @@ SPARSE	= C=2 CF=-D__CHECK_ENDIAN__ CHECK="sparse -D__typeof_unqual__=__typeof__"
 # Sparse with endian checks, and every warning, on both kernels; silent when clean.
 module-lint:
 	@mkdir -p $(O)/lint
-	@$(MAKE) -s module-uml module-stock OUT=$(O)/lint KBUILD_EXTRA='$(SPARSE)' \
+	@$(MAKE) -s -j$$(nproc) module-uml module-stock OUT=$(O)/lint KBUILD_EXTRA='$(SPARSE)' \
 		>$(O)/lint/log 2>&1 || { cat $(O)/lint/log; exit 1; }
 	@! grep -E 'warning|error' $(O)/lint/log | grep -v 'error: bad constant expression'
 
@@ -134,5 +141,5 @@ uninstall:
 clean:
 	rm -rf $(O)
 
-.PHONY: all help module module-stock module-uml module-uml-debug module-lint tools deps deps-test demo check check-quick \
+.PHONY: all help vm-helpers module module-stock module-uml module-uml-debug module-lint tools deps deps-test demo check check-quick \
 	vmtest bench install uninstall clean

@@ -31,9 +31,6 @@ read_all() {
 	done
 }
 
-# cached FILE KEY: a number that cachectl tells.
-cached() { cachectl stat --json "$1" | jq ".files[0].$2"; }
-
 nfs_mount dir /mnt/nfs
 reads_of read_all "first pass"
 assert_ge "$READS" $((${#sizes[@]} - 1)) "first pass: READs at the server"
@@ -44,9 +41,10 @@ assert_eq "$READS" 0 "second pass: READs at the server"
 
 for size in "${sizes[@]}"; do
 	whole=$(((size + 4095) / 4096 * 4096))
-	assert_eq "$(cached "/mnt/nfs/$size" size)" "$size" "size of the file of $size bytes"
-	assert_eq "$(cached "/mnt/nfs/$size" cached_bytes)" "$whole" "cached of $size bytes"
-	assert_eq "$(cached "/mnt/nfs/$size" sealed_bytes)" "$whole" "sealed of $size bytes"
+	cachectl stat --json "/mnt/nfs/$size" >/run/stat
+	assert_eq "$(json_value size </run/stat)" "$size" "size of the file of $size bytes"
+	assert_eq "$(json_value cached_bytes </run/stat)" "$whole" "cached of $size bytes"
+	assert_eq "$(json_value sealed_bytes </run/stat)" "$whole" "sealed of $size bytes"
 done
 
 # tail_zeros: no byte but zero is mapped behind the end of a file.

@@ -47,7 +47,7 @@ nfs_mount two /mnt/nfs2
 assert_eq "$(tree_sum /mnt/nfs1)" "$sum" "first volume: the files"
 settled
 before=$(counter dedup bytes_written)
-live=$(cachectl status --json dedup | jq '[.. | .live_bytes? // empty][0]')
+live=$(status_of dedup live_bytes)
 assert_ge "$before" "$bytes" "first volume: written to the data log"
 assert_eq "$(tree_sum /mnt/nfs2)" "$sum" "second volume: the files"
 settled
@@ -56,7 +56,7 @@ note "$bytes bytes: the second fill wrote $grown"
 counters dedup
 assert_lt "$grown" $((bytes / 100)) "second volume: written to the data log"
 assert_ge "$(counter dedup bytes_deduped)" $((bytes * 99 / 100)) "bytes_deduped"
-live2=$(cachectl status --json dedup | jq '[.. | .live_bytes? // empty][0]')
+live2=$(status_of dedup live_bytes)
 assert_lt $((live2 - live)) $((bytes / 100)) "growth of live_bytes"
 
 # What people are shown.
@@ -112,7 +112,7 @@ before=$(counter dedup bytes_written)
 assert_same /mnt/nfs3/eight "$here/eight" "equal blocks in a file"
 settled
 grown=$(($(counter dedup bytes_written) - before))
-assert_eq "$(cachectl stat --json /mnt/nfs3/eight | jq '.files[0].sealed_bytes')" \
+assert_eq "$(stat_of /mnt/nfs3/eight sealed_bytes)" \
 	$((8 * block)) "sealed of the file with equal blocks"
 note "eight equal blocks: wrote $grown"
 assert_eq "$(tree_sum /mnt/nfs3)" "$sum" "beginnings: the files"

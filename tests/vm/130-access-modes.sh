@@ -137,7 +137,7 @@ for i in 1 2; do
 	reads_of direct
 	assert_ge "$READS" $((size / 1048576)) "direct, $i: READs at the server"
 done
-assert_eq "$(cachectl stat --json /mnt/nfs/direct | jq '.files[0].cached_bytes')" 0 \
+assert_eq "$(stat_of /mnt/nfs/direct cached_bytes)" 0 \
 	"cached of the file that was read directly"
 # Of a file that is cached, too.
 assert_same /mnt/nfs/direct "$dir/direct" "direct, then not"

@@ -24,9 +24,6 @@ pass() {
 	assert_eq "$(cat /run/sum)" "$sum" "$1: the files"
 }
 
-# cached FILE KEY: a number that cachectl tells.
-cached() { cachectl stat --json "$1" | jq ".files[0].$2"; }
-
 sizes=(4K 64K 256K 1M 4M)
 [ "$VM_KERNEL" != stock ] || sizes=(4K 4M)
 for size in "${sizes[@]}"; do
@@ -38,7 +35,7 @@ for size in "${sizes[@]}"; do
 	nfs_remount dir /mnt/nfs
 	pass "$size, second pass"
 	assert_eq "$READS" 0 "$size, second pass: READs at the server"
-	assert_eq "$(cached /mnt/nfs/large block_bytes)" "$(numfmt --from=iec "$size")" "block size"
+	assert_eq "$(stat_of /mnt/nfs/large block_bytes)" "$(numfmt --from=iec "$size")" "block size"
 	note "$size: $(counter "b$size" blocks_sealed) blocks sealed"
 	# The last one stays for what follows.
 	[ "$size" = 4M ] && break
@@ -48,36 +45,36 @@ done
 
 # Of a file: it is void, and cached again in blocks of the new size.
 cachectl block-size --file /mnt/nfs/large 16K
-assert_eq "$(cached /mnt/nfs/large block_bytes)" 16384 "block size of the file"
-assert_eq "$(cached /mnt/nfs/large cached_bytes)" 0 "cached of the file, after the change"
+assert_eq "$(stat_of /mnt/nfs/large block_bytes)" 16384 "block size of the file"
+assert_eq "$(stat_of /mnt/nfs/large cached_bytes)" 0 "cached of the file, after the change"
 nfs_remount dir /mnt/nfs
 pass "file with 16K"
 assert_gt "$READS" 0 "file with 16K: READs at the server"
 nfs_remount dir /mnt/nfs
 pass "file with 16K, again"
 assert_eq "$READS" 0 "file with 16K, again: READs at the server"
-assert_eq "$(cached /mnt/nfs/large block_bytes)" 16384 "block size of the file, after remounts"
+assert_eq "$(stat_of /mnt/nfs/large block_bytes)" 16384 "block size of the file, after remounts"
 
 # Of a volume: what is there keeps its own, what is new has the other.
 # The file knows which: the pseudo root of the server is a volume, too.
-volume=$(cached /mnt/nfs/large volume)
+volume=$(stat_of /mnt/nfs/large volume)
 cachectl block-size --tag b4M --volume "$volume" 64K
 nfs_remount dir /mnt/nfs
 pass "volume with 64K"
 assert_eq "$READS" 0 "volume with 64K: READs for what was there already"
-assert_eq "$(cached /mnt/nfs/large block_bytes)" 16384 "block size of the file, in the volume"
+assert_eq "$(stat_of /mnt/nfs/large block_bytes)" 16384 "block size of the file, in the volume"
 random_file /mnt/server/dir/new $((3 << 20 | 1)) 2
 sync
 cmp /mnt/nfs/new /mnt/server/dir/new || fail "volume with 64K: a new file"
 nfs_remount dir /mnt/nfs
 reads_of assert_same /mnt/nfs/new /mnt/server/dir/new "volume with 64K: a new file, cached"
 assert_eq "$READS" 0 "volume with 64K, a new file: READs at the server"
-assert_eq "$(cached /mnt/nfs/new block_bytes)" 65536 "block size of a new file"
+assert_eq "$(stat_of /mnt/nfs/new block_bytes)" 65536 "block size of a new file"
 rm /mnt/server/dir/new
 
 # And back, for the file: that of its volume.
 cachectl block-size --file /mnt/nfs/large default
-assert_eq "$(cached /mnt/nfs/large block_bytes)" 65536 "block size of the file, by default"
+assert_eq "$(stat_of /mnt/nfs/large block_bytes)" 65536 "block size of the file, by default"
 nfs_remount dir /mnt/nfs
 pass "by default again"
 nfs_remount dir /mnt/nfs

@@ -49,7 +49,7 @@ cat /mnt/nfs/include/net/*.h >/dev/null
 echo "data-write 5 0 1" >/sys/kernel/debug/cachet/inject
 drop_caches
 dd if=/mnt/nfs/big of=/dev/null bs=1M status=none
-assert_eq "$(cachectl status --json leak | jq '.caches[0].out_of_service')" true "out of service"
+assert_eq "$(status_of leak out_of_service)" true "out of service"
 drop_caches
 cachectl detach leak || true
 cachectl attach "$(cachet_dir leak)"

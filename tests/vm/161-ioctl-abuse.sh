@@ -15,7 +15,7 @@ calls=20000
 # Below /: nobody must be able to run it.
 mkdir -m 755 /abuse
 at_exit rm -rf /abuse
-gcc -O1 -Wall -o /abuse/ioctl-abuse "$(dirname "$0")/helpers/ioctl-abuse.c"
+cp "$VM_HELPERS/ioctl-abuse" /abuse/
 chmod 755 /abuse/ioctl-abuse
 
 make_xfs server 512
@@ -70,4 +70,4 @@ assert_same /mnt/nfs/file /mnt/server/tree/file
 nfs_remount tree /mnt/nfs
 reads_of cmp /mnt/nfs/file /mnt/server/tree/file
 assert_eq "$READS" 0 "READs at the server"
-assert_eq "$(cachectl status --json abused | jq '.caches[0].out_of_service')" false "out of service"
+assert_eq "$(status_of abused out_of_service)" false "out of service"

@@ -25,7 +25,7 @@ nfs_export tree /mnt/disk/tree
 cachet_load
 [ "$PHASE" != 1 ] || cachectl format --size 256M --tag boot /mnt/disk/cache
 cachet_attach boot /mnt/disk/cache
-assert_eq "$(cachectl status --json boot | jq '.caches[0].crashed')" false "phase $PHASE: crashed"
+assert_eq "$(status_of boot crashed)" false "phase $PHASE: crashed"
 
 # Phase 3: the cache was attached in phase 2, and served, but got nothing new.
 nfs_mount tree /mnt/nfs

@@ -45,7 +45,7 @@ at_exit cachet_detach cut
 ms=$(jq '.took_ns / 1000000 | floor' /run/attached)
 note "phase $PHASE: attached in $ms ms"
 assert_le "$ms" "$attach_ms" "phase $PHASE: milliseconds to attach"
-assert_eq "$(cachectl status --json cut | jq '.caches[0].crashed')" \
+assert_eq "$(status_of cut crashed)" \
 	"$([ "$PHASE" = 1 ] && echo false || echo true)" "phase $PHASE: crashed"
 nfs_mount tree /mnt/nfs
 
@@ -86,7 +86,7 @@ assert_eq "$(counter cut io_errors)" 0 "I/O errors"
 nfs_umount /mnt/nfs
 cachectl detach cut
 cachectl attach /mnt/disk/cache
-assert_eq "$(cachectl status --json cut | jq '.caches[0].crashed')" false "after detach: crashed"
+assert_eq "$(status_of cut crashed)" false "after detach: crashed"
 nfs_mount tree /mnt/nfs
 for dir in {synced,lost,torn}{1,2}; do
 	check "$dir"

@@ -24,8 +24,6 @@ cachet_new bad 64M --segment-size 1M --block-size 64K
 cachet_new good 64M
 [ -e $inject ] || fail "the module is built without fault injection"
 
-status() { cachectl status --json "$1" | jq -r ".caches[0].$2"; }
-
 n=0
 new_file() {
 	n=$((n + 1))
@@ -66,23 +64,23 @@ at() {
 	assert_same /mnt/nfs/old /mnt/server/tree/old
 	assert_same /mnt/nfs/small /mnt/server/tree/small
 	cachectl sync --seal bad
-	assert_eq "$(status bad out_of_service)" false "$site: out of service before"
-	committed=$(status bad committed)
+	assert_eq "$(status_of bad out_of_service)" false "$site: out of service before"
+	committed=$(status_of bad committed)
 	case $action in do_lookup) nfs_remount tree /mnt/nfs ;; esac
 	echo "$site 5 $skip 1" >$inject
 	"$action"
 	# The error may come from what works in the background.
 	if [ -d /sys/fs/cachet/bad ]; then
 		cachectl sync --seal bad 2>/dev/null || true
-		if [ "$(status bad out_of_service)" != true ]; then
+		if [ "$(status_of bad out_of_service)" != true ]; then
 			cat $inject
 			counters bad
 			fail "$site: not out of service"
 		fi
-		assert_eq "$(status bad error)" "Input/output error" "$site: the error"
+		assert_eq "$(status_of bad error)" "Input/output error" "$site: the error"
 		case $site in
 		index-flush | data-flush | super-write)
-			assert_eq "$(status bad committed)" "$committed" "$site: committed epoch" ;;
+			assert_eq "$(status_of bad committed)" "$committed" "$site: committed epoch" ;;
 		esac
 	fi
 	assert_eq "$(grep -c " [1-9][0-9]*$" $inject || true)" 0 "$site: errors not met"
@@ -90,13 +88,13 @@ at() {
 	do_read
 	do_fill
 	do_lookup
-	assert_eq "$(status good out_of_service)" false "$site: the other cache"
+	assert_eq "$(status_of good out_of_service)" false "$site: the other cache"
 	cachectl sync good
 	# Exit 1: the last commit could not be made.
 	[ ! -d /sys/fs/cachet/bad ] || assert_fails "$site: detach" cachectl detach bad 2>/dev/null
 	cachectl attach "$(cachet_dir bad)" >/dev/null
-	assert_eq "$(status bad out_of_service)" false "$site: out of service after attach"
-	assert_eq "$(status bad crashed)" true "$site: crashed"
+	assert_eq "$(status_of bad out_of_service)" false "$site: out of service after attach"
+	assert_eq "$(status_of bad crashed)" true "$site: crashed"
 	do_read
 	nfs_remount tree /mnt/nfs
 	do_read
@@ -108,7 +106,7 @@ at() {
 	cachectl detach --all >/dev/null
 	cachectl attach "$(cachet_dir bad)" >/dev/null
 	cachectl attach "$(cachet_dir good)" >/dev/null
-	assert_eq "$(status bad crashed)" false "$site: crashed, in the end"
+	assert_eq "$(status_of bad crashed)" false "$site: crashed, in the end"
 }
 
 # Where time is short: those that netfs is told of, the index, and one in a commit.
@@ -142,7 +140,7 @@ for site in super-read super-write index-read index-write index-flush data-flush
 		[ ! -d /sys/fs/cachet/bad ] || fail "$site: attached in part"
 		cachectl attach "$(cachet_dir bad)" >/dev/null
 	fi
-	assert_eq "$(status bad out_of_service)" false "attach, $site: out of service"
+	assert_eq "$(status_of bad out_of_service)" false "attach, $site: out of service"
 done
 # A summary is read if a segment was left open in order.
 cachectl detach --all >/dev/null
@@ -162,5 +160,5 @@ cachectl attach "$(cachet_dir good)"
 nfs_mount tree /mnt/nfs
 do_read
 do_read
-assert_eq "$(status bad out_of_service)" false "in the end: out of service"
+assert_eq "$(status_of bad out_of_service)" false "in the end: out of service"
 assert_eq "$(counter good io_errors)" 0 "the other cache: I/O errors"

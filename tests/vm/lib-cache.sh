@@ -55,10 +55,32 @@ cachet_detach() {
 }
 
 # counter TAG NAME: the value of a counter of an attached cache.
-counter() { cat "/sys/fs/cachet/$1/$2"; }
+counter() {
+	local value
+	read -r value <"/sys/fs/cachet/$1/$2" && echo "$value"
+}
 
 # counters TAG: all of them, for the log.
 counters() { grep -rs . "/sys/fs/cachet/$1" | sed "s|^/sys/fs/cachet/||" | sort; }
+
+# json_value KEY: the first value of that name in the JSON on stdin. For what is
+# short and asked for often: jq takes long to start where processors are emulated.
+json_value() {
+	local text
+	text=$(</dev/stdin)
+	[[ $text =~ \"$1\":[[:space:]]*(\"([^\"]*)\"|[^],}[:space:]]+) ]] || {
+		echo "no '$1' in: $text" >&2
+		return 1
+	}
+	case ${BASH_REMATCH[1]} in
+	\"*) echo "${BASH_REMATCH[2]}" ;;
+	*) echo "${BASH_REMATCH[1]}" ;;
+	esac
+}
+
+# status_of TAG KEY, stat_of FILE KEY: what cachectl says of a cache, of a file.
+status_of() { cachectl status --json "$1" | json_value "$2"; }
+stat_of() { cachectl stat --json "$1" | json_value "$2"; }
 
 # --- cachefiles ---
 #

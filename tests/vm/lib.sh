@@ -12,7 +12,7 @@
 # The environment, from guest-init: VM_KERNEL (uml, uml-debug, stock), VM_FACTOR
 # (how many times longer things may take here), VM_DISK (an empty disk of 8 GiB,
 # for this test alone if it has an own boot), VM_SOURCE (kernel sources),
-# CACHET_KO (the module), PHASE (see "Reboots").
+# CACHET_KO (the module), VM_HELPERS (programs of tests), PHASE (see "Reboots").
 
 set -euo pipefail
 set -E
@@ -24,7 +24,11 @@ VM_LIB=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 
 # --- verdicts ---
 
-note() { echo "[$(cut -d' ' -f1 /proc/uptime)] $*"; }
+note() {
+	local up
+	read -r up _ </proc/uptime
+	echo "[$up] $*"
+}
 
 # They end the test from a subshell too, as long as nothing catches that.
 fail() {
