@@ -288,6 +288,7 @@ struct cachet_obj {
 	unsigned int	nr_ops;		/* Operations begun since the last invalidation */
 	unsigned int	nr_stale_ops;	/* Begun before, still running */
 	u64		generation;	/* Written under lock too */
+	u64		told;		/* Epoch in which a head first said what follows, or 0 */
 	loff_t		size;		/* Written under lock too */
 	struct cachet_coherency coherency;	/* Written under lock too */
 	struct cachet_piece inline_piece;

@@ -239,6 +239,8 @@ int cachet_object_write_head(struct cachet_obj *obj, bool touch)
 		obj->inline_flags & (CACHET_REC_SEALED | CACHET_REC_SHARED) : 0;
 	if (obj->session)
 		o.rec.flags |= CACHET_REC_LOCAL;
+	else if (obj->told && obj->told <= READ_ONCE(obj->cache->committed))
+		o.rec.flags |= CACHET_REC_STABLE;
 	o.generation = cpu_to_le64(obj->generation);
 	o.size = cpu_to_le64(obj->size);
 	memcpy(o.coherency, obj->coherency.fp, sizeof(o.coherency));
@@ -257,6 +259,9 @@ int cachet_object_write_head(struct cachet_obj *obj, bool touch)
 	if (!ret) {
 		obj->flags |= CACHET_OBJ_ON_DISK | CACHET_OBJ_HEAD;
 		obj->flags &= ~CACHET_OBJ_UNSURE;
+		/* Perhaps one later than that of the record, which is no harm. */
+		if (!obj->told && !obj->session)
+			obj->told = READ_ONCE(obj->cache->epoch);
 	} else if (!touch) {
 		obj->flags |= CACHET_OBJ_UNSURE;
 	}
@@ -277,6 +282,7 @@ static void empty(struct cachet_obj *obj, u64 generation, u8 block_shift)
 	spin_unlock(&obj->spin);
 	obj->flags &= ~(CACHET_OBJ_EXTENTS | CACHET_OBJ_DEAD);
 	obj->acked = 0;
+	obj->told = 0;
 	if (obj->session)
 		obj->session = 1;
 }
@@ -324,7 +330,7 @@ static enum cachet_object_why load(struct cachet_obj *obj,
 	} else if (o.rec.flags & CACHET_REC_LOCAL) {
 		cachet_count(cache, lookups_unacked);
 		why = CACHET_OBJECT_UNACKED;
-	} else if (trust == CACHET_SUSPECT) {
+	} else if (trust == CACHET_SUSPECT && !(o.rec.flags & CACHET_REC_STABLE)) {
 		/* Only block 0, and only if it passes its digest. */
 		cachet_count(cache, lookups_found);
 		empty(obj, cachet_new_generation(cache), o.block_shift);
@@ -341,8 +347,15 @@ static enum cachet_object_why load(struct cachet_obj *obj,
 	cachet_count(cache, lookups_found);
 	empty(obj, le64_to_cpu(o.generation), o.block_shift);
 	obj->acked = le32_to_cpu(o.acked);
+	/* What this run wrote is trusted before it is committed. */
+	obj->told = o.rec.flags & CACHET_REC_STABLE ? 1 : le64_to_cpu(o.rec.epoch);
 	obj->flags |= CACHET_OBJ_ON_DISK | CACHET_OBJ_EXTENTS;
-	adopt_inline(obj, &o, o.rec.flags & (CACHET_REC_SEALED | CACHET_REC_SHARED));
+	if (trust == CACHET_TRUSTED)
+		adopt_inline(obj, &o, o.rec.flags & (CACHET_REC_SEALED | CACHET_REC_SHARED));
+	else if (o.rec.nr && (o.rec.flags & CACHET_REC_SEALED))
+		adopt_inline(obj, &o, CACHET_REC_SEALED | CACHET_MAP_SUSPECT);
+	else if (o.rec.nr)
+		cachet_count(cache, suspect_dropped);
 	return why;
 }
 
@@ -573,6 +586,7 @@ void cachet_object_resize(struct cachet_obj *obj, loff_t new_size)
 	obj->size = new_size;
 	obj->cuts++;
 	spin_unlock(&obj->spin);
+	obj->told = 0;
 	cachet_count(obj->cache, resizes);
 	trace_cachet_object(obj, CACHET_OBJECT_RESIZED);
 	if (first >= end)	/* Grew from a page boundary: nothing was there */
@@ -669,6 +683,7 @@ void cachet_object_prepare_to_write(struct fscache_cookie *cookie)
 	mutex_lock(&obj->lock);
 	if (!obj->session) {
 		obj->session = obj->acked + 1;
+		obj->told = 0;
 		if (obj->flags & CACHET_OBJ_HEAD)
 			cachet_object_write_head(obj, false);
 		cachet_count(obj->cache, objects_dirty);

@@ -6,9 +6,8 @@
  * coherency data at hand. And what a sync or detach reported as done, and nobody
  * has touched since, is still there: that is a promise. A promise ends with a
  * change of the file, with the reuse of its segment, with an eviction from the
- * index, and when super had to merge the ranges of lost epochs over it. It also
- * ends when a suspect block of the file has passed its digest, for that writes the
- * head: until it is committed, a second crash makes the whole file suspect again.
+ * index, and when super had to merge the ranges of lost epochs over it. A fill
+ * ends it for its block: the record that it changes is not committed any more.
  */
 #include "model.h"
 
@@ -105,11 +104,7 @@ static u64 counter(int nr)
 
 void check_file(u32 file)
 {
-	u64 verified = counter(CACHET_N_suspect_verified);
-
 	read_file(file);
-	if (counter(CACHET_N_suspect_verified) != verified)
-		promise_forget(file);
 }
 
 static bool add_epoch(struct promise *p, const struct cachet_key *key)
@@ -194,6 +189,19 @@ void promise_forget(u32 file)
 	next[file].valid = false;
 }
 
+/* Pages of a file are about to be filled: their blocks' records change. */
+void promise_forget_blocks(u32 file, const struct cachet_obj *obj, u32 page, u32 nr)
+{
+	u32 shift = obj->block_shift - CACHET_PAGE_SHIFT, i;
+
+	for (i = 0; i < FILE_PAGES; i++) {
+		if (i >> shift < page >> shift || i >> shift > (page + nr - 1) >> shift)
+			continue;
+		promises[file].page[i].generation = 0;
+		next[file].page[i].generation = 0;
+	}
+}
+
 /* A state is looked at, and the world goes back to where it was. */
 void promise_set_aside(void)
 {
@@ -273,11 +281,9 @@ static void compare_promise(const struct promise *p, u32 file, u64 seen)
 /* The file was opened: is all there that was promised? */
 void check_promise(u32 file)
 {
-	u64 verified = counter(CACHET_N_suspect_verified), seen = read_file(file);
+	u64 seen = read_file(file);
 
 	compare_promise(&promises[file], file, seen);
-	if (counter(CACHET_N_suspect_verified) != verified)
-		promise_forget(file);
 }
 
 /* All files, as somebody would open them now. */

@@ -189,7 +189,7 @@ static void op_issue(struct op *op)
 	struct cachet_done done = { .fn = op_done, .priv = op };
 
 	op->issued = true;
-	promise_forget(op->file);
+	promise_forget_blocks(op->file, op->obj, op->page, op->nr);
 	/* What the file was cut to meanwhile netfs does not keep. */
 	if (op->page + op->nr > content_pages(&f->view)) {
 		op_done(&done, 0);

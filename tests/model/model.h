@@ -135,6 +135,7 @@ void check_after_attach(void);
 void promise_all(void);
 void promise_keep(void);
 void promise_forget(u32 file);
+void promise_forget_blocks(u32 file, const struct cachet_obj *obj, u32 page, u32 nr);
 void promise_crash(void);
 void promise_set_aside(void);
 void promise_back(void);

@@ -174,7 +174,9 @@ static void add_content(struct json_object *obj, const struct cachet_content *c)
 struct json_object *item_record(u32 set, u32 way, enum cachet_slot slot,
 				const char *slot_why, const void *rec)
 {
-	static const char *const flags[] = { "sealed", "local", "pinned", "more" };
+	static const char *const flags[] = {
+		"sealed", "local", "pinned", "more", "shared", "stable",
+	};
 	struct json_object *obj = json_object_new_object();
 	union {
 		struct cachet_record	head;

@@ -155,11 +155,19 @@ static const u8 *digest_of(const union cachet_any_record *rec)
 
 /* ---- what a record is worth --------------------------------------------- */
 
+/* A head that a crash left in doubt, but for what it says of the file as a whole. */
+static bool head_stays(const struct cachet_object *head, enum cachet_slot slot)
+{
+	return slot == CACHET_SLOT_SUSPECT && (head->rec.flags & CACHET_REC_STABLE);
+}
+
 static enum fate fate_of_object(const union cachet_any_record *rec, enum cachet_slot slot)
 {
 	if (rec->head.flags & CACHET_REC_LOCAL)
 		return FATE_DROP;
 	if (slot == CACHET_SLOT_TRUSTED)
+		return FATE_COUNTS;
+	if (!rec->head.nr && head_stays(&rec->object, slot))
 		return FATE_COUNTS;
 	return rec->head.nr && (rec->head.flags & CACHET_REC_SEALED) ? FATE_VERIFY : FATE_DROP;
 }
@@ -188,7 +196,8 @@ static int fate_of_extents(struct check *ck, const union cachet_any_record *rec,
 		if (ck->map.piece[i].off + ck->map.piece[i].len >
 		    1u << (head->block_shift - CACHET_PAGE_SHIFT))
 			*ret_problem = "reaches beyond its block";
-	if (place.slot != CACHET_SLOT_TRUSTED || (head->rec.flags & CACHET_REC_LOCAL))
+	if ((place.slot != CACHET_SLOT_TRUSTED && !head_stays(head, place.slot)) ||
+	    (head->rec.flags & CACHET_REC_LOCAL))
 		*ret_fate = FATE_DROP;
 	else if ((rec->head.flags & CACHET_REC_LOCAL) &&
 		 (slot != CACHET_SLOT_TRUSTED ||
@@ -201,11 +210,16 @@ static int fate_of_extents(struct check *ck, const union cachet_any_record *rec,
 	return 0;
 }
 
-static void count(struct check *ck, const union cachet_any_record *rec, enum fate fate, u64 bytes)
+static void count(struct check *ck, const union cachet_any_record *rec, enum cachet_slot slot,
+		  enum fate fate, u64 bytes)
 {
 	struct cachet_check_counts *n = &ck->c->counts;
 	bool object = rec->head.kind == CACHET_REC_OBJECT;
 
+	if (object && fate != FATE_COUNTS && head_stays(&rec->object, slot)) {
+		n->objects++;
+		object = false;
+	}
 	if (fate == FATE_VOID) {
 		n->void_records++;
 	} else if (rec->head.kind == CACHET_REC_CONTENT) {
@@ -333,7 +347,7 @@ static int judge(struct check *ck, u32 way, u64 pos, const char **ret_problem)
 		if (*ret_problem)
 			return 0;
 	}
-	count(ck, rec, fate, bytes);
+	count(ck, rec, ck->slot[way], fate, bytes);
 	if (fate != FATE_COUNTS)
 		check_harmless(ck, CACHET_FILE_INDEX, pos, "%s record: %s", kind_name(rec),
 			       fate_text(fate));

@@ -192,6 +192,7 @@ struct cachet_record {
 #define CACHET_REC_PINNED	0x4	/* Never evicted from its set */
 #define CACHET_REC_MORE		0x8	/* EXTENT: the map goes on in the next part */
 #define CACHET_REC_SHARED	0x10	/* With SEALED: the bytes were stored for another block */
+#define CACHET_REC_STABLE	0x20	/* OBJECT: a committed head said the same of the file */
 	__u8	nr;			/* Extents in use */
 	__u8	part;			/* EXTENT: which part of a block's map, from 0 */
 	__le64	epoch;			/* That wrote it */
@@ -202,10 +203,12 @@ struct cachet_record {
  * A network file. Its set is hash(fp) % nr_sets. An object whose block 0 is
  * one extent carries it here: a small file is one record.
  *
- * A suspect head is that of a new object, unless it is SEALED and without LOCAL:
- * then the object gets a new generation, and its block 0 is used after it has
- * been read back and its digest compared. A suspect EXTENT record likewise: its
- * block is dropped, unless it is SEALED, without LOCAL, and passes its digest.
+ * A suspect head is that of a new object, unless it is STABLE: then generation,
+ * size, coherency and acked stood in a head that was committed, and the object's
+ * EXTENT records count, each as far as it is trusted. Block 0 in a suspect head is
+ * used, STABLE or not, if it is SEALED, without LOCAL, and has been read back and
+ * its digest compared. A suspect EXTENT record likewise: its block is dropped,
+ * unless it is SEALED, without LOCAL, and passes its digest.
  *
  * When a head is written only to note that it was used, its epoch stays.
  *
