@@ -67,7 +67,7 @@ counters() { grep -rs . "/sys/fs/cachet/$1" | sed "s|^/sys/fs/cachet/||" | sort;
 # short and asked for often: jq takes long to start where processors are emulated.
 json_value() {
 	local text
-	text=$(</dev/stdin)
+	IFS= read -r -d '' text || true
 	[[ $text =~ \"$1\":[[:space:]]*(\"([^\"]*)\"|[^],}[:space:]]+) ]] || {
 		echo "no '$1' in: $text" >&2
 		return 1

@@ -20,11 +20,10 @@ nfs_server_start() {
 	mkdir -p "$NFS_ROOT"
 	mount -t tmpfs -o mode=755 vm-export "$NFS_ROOT"
 	mountpoint -q /proc/fs/nfsd || mount -t nfsd nfsd /proc/fs/nfsd
-	mountpoint -q /var/lib/nfs/rpc_pipefs ||
-		mount -t rpc_pipefs sunrpc /var/lib/nfs/rpc_pipefs
 	exportfs -o rw,sync,no_root_squash,no_subtree_check,fsid=0 "127.0.0.1:$NFS_ROOT"
 	# Clients are remembered in v4recovery. The program that the server would rather
-	# run for that, at each mount, takes long to start where processors are emulated.
+	# run for that, at each mount, takes long to start where processors are emulated;
+	# and without rpc_pipefs it does not wait a second for a daemon that is none.
 	[ ! -e /sys/module/nfsd/parameters/cltrack_prog ] ||
 		echo none >/sys/module/nfsd/parameters/cltrack_prog
 	rpc.mountd --no-nfs-version 3
