@@ -69,6 +69,9 @@ enum cachet_limits {
 	 * are written unsealed, and a duplicate among them costs its place in the log.
 	 */
 	CACHET_INLINE_SEAL_BYTES = 64 << 20,
+	/* While less than this waits, the sealer stays behind those who serve readers. */
+	CACHET_SEAL_HURRY_BYTES	= 1 << 20,
+	CACHET_SEALER_NICE	= 10,
 	/* Blocks that may wait to be read back: 64 bytes each, and idle objects. */
 	CACHET_SEAL_QUEUE	= 16384,
 	/* A cut through more blocks than this empties the object: O(1). */

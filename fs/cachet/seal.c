@@ -131,6 +131,19 @@ static int rewrite(struct cachet_cache *cache, void *buf, u32 pages, struct cach
 	return err;
 }
 
+
+/*
+ * Who wakes up to serve a reader waits for a thread of equal weight to use up its
+ * slice, file after file: the sealer has less, as long as it keeps up with that.
+ * What it is too late for costs more than it: space in the log, and reading back.
+ */
+static void set_priority(struct cachet_cache *cache)
+{
+	bool hurry = atomic64_read(&cache->inline_bytes) > CACHET_SEAL_HURRY_BYTES;
+
+	set_user_nice(current, hurry ? 0 : CACHET_SEALER_NICE);
+}
+
 /* ---- before the write --------------------------------------------------- */
 
 static void seal_fill_work(struct kthread_work *work)
@@ -140,6 +153,7 @@ static void seal_fill_work(struct kthread_work *work)
 	size_t bytes = (size_t)fill->len << CACHET_PAGE_SHIFT;
 	struct iov_iter iter = fill->iter;
 
+	set_priority(cache);
 	/*
 	 * Pages of the page cache may be written to while this reads them: only of a
 	 * copy are the digest and what is stored the same bytes.
@@ -273,6 +287,7 @@ static void seal_later_work(struct kthread_work *work)
 	struct cachet_cache *cache = job->obj->cache;
 	struct cachet_map *maps;
 
+	set_priority(cache);
 	/* What is there, what is there in the end, what it is to become. */
 	maps = kmalloc_array(3, sizeof(*maps), GFP_NOFS);
 	if (maps && !cachet_cache_out(cache) && !test_bit(CACHET_CACHE_LEAVING, &cache->flags))
