@@ -11,9 +11,9 @@
 # slower is slower for all. Passes: first read; then remounted, with the page
 # cache dropped, the same again.
 #
-# Idle processors of the emulator poll. To leave its halt takes them longer than the
-# work that they are woken for: who does more in the background, and so keeps them
-# from halting, would look faster. (UML has no such parameter.)
+# Idle processors of the emulator poll. To leave a halt takes them long: who does more
+# in the background, and so keeps them from halting, would look faster. (UML has no
+# such parameter.)
 
 . "$(dirname "$0")/lib.sh"
 
