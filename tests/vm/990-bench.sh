@@ -11,9 +11,9 @@
 # slower is slower for all. Passes: first read; then remounted, with the page
 # cache dropped, the same again.
 #
-# Idle processors of the emulator poll. To leave its halt takes them longer than the
-# work that they are woken for: who does more in the background, and so keeps them
-# from halting, would look faster. (UML has no such parameter.)
+# Idle processors of the emulator poll. To leave a halt takes them long: who does more
+# in the background, and so keeps them from halting, would look faster. (UML has no
+# such parameter.)
 
 . "$(dirname "$0")/lib.sh"
 
@@ -54,6 +54,14 @@ end_cachet() {
 	rm -rf "/mnt/cache/ct$1"
 }
 
+# XFS frees the inodes of removed files in the background: of 5,000 of them for as
+# long as the next one is measured. So each begins on a new filesystem.
+fresh_volume() {
+	umount /mnt/cache
+	mkfs_xfs "$cache_device" 1100
+	mount -o noatime "$cache_device" /mnt/cache
+}
+
 # The server keeps files open for some seconds and so their inodes in memory:
 # without a flush, who comes first pays for all.
 cold() {
@@ -65,6 +73,7 @@ cold() {
 measure() {
 	local what=$1 round=$2 kind=$3 list=$4 opts=
 	[ "$kind" != none ] || opts=nofsc
+	fresh_volume
 	"begin_$kind" "$round"
 	cold
 	nfs_mount "$what" /mnt/nfs $opts
@@ -92,6 +101,7 @@ row() {
 mkdir -p /mnt/nfs
 make_xfs server 1100
 make_xfs cache 1100
+cache_device=$(findmnt -no SOURCE /mnt/cache)
 mkdir -p /mnt/server/small /mnt/server/large
 nfs_server_start
 cachet_load
