@@ -316,6 +316,7 @@ static bool fill_block(struct cachet_obj *obj, struct cachet_parent *parent, u64
 /**
  * cachet_fill - keep a range of a file
  * @obj: object with an operation begun
+ * @seq: of its cachet_object_begin(); it need not be counted any more
  * @page: where in the file
  * @nr: pages, from 1
  * @iter: the bytes, @nr pages of them; behind the end of the file: zeros. It must
@@ -328,8 +329,8 @@ static bool fill_block(struct cachet_obj *obj, struct cachet_parent *parent, u64
  *
  * May sleep, for memory, and not for long.
  */
-void cachet_fill(struct cachet_obj *obj, u64 page, u32 nr, struct iov_iter *iter,
-		 loff_t size, bool from_server, const struct cachet_done *done)
+void cachet_fill(struct cachet_obj *obj, unsigned int seq, u64 page, u32 nr,
+		 struct iov_iter *iter, loff_t size, bool from_server, const struct cachet_done *done)
 {
 	struct cachet_cache *cache = obj->cache;
 	struct cachet_parent *parent;
@@ -356,7 +357,7 @@ void cachet_fill(struct cachet_obj *obj, u64 page, u32 nr, struct iov_iter *iter
 	session = READ_ONCE(obj->session);
 	cuts = obj->cuts;
 	/* Some of it may have been read before the last invalidation. */
-	stale = obj->nr_stale_ops;
+	stale = seq != obj->seq || obj->nr_stale_ops;
 	spin_unlock(&obj->spin);
 	if (stale) {
 		cachet_count(cache, fills_stale);

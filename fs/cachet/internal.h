@@ -359,8 +359,8 @@ int cachet_read_map(struct cachet_cache *cache, const struct cachet_map *m, u32 
 
 /* ---- fill.c ------------------------------------------------------------- */
 
-void cachet_fill(struct cachet_obj *obj, u64 page, u32 nr, struct iov_iter *iter,
-		 loff_t size, bool from_server, const struct cachet_done *done);
+void cachet_fill(struct cachet_obj *obj, unsigned int seq, u64 page, u32 nr,
+		 struct iov_iter *iter, loff_t size, bool from_server, const struct cachet_done *done);
 void cachet_fill_forget(struct cachet_obj *obj, loff_t start, size_t len);
 void cachet_fill_submit(struct cachet_fill *fill);
 void cachet_fill_publish(struct cachet_fill *fill);

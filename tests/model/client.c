@@ -177,7 +177,6 @@ static void op_done(const struct cachet_done *done, ssize_t ret)
 			ops[i--] = ops[--nr_ops];
 	for (i = 0; op->counted && i < op->nr; i++)
 		f->busy[op->page + i]--;
-	cachet_object_end(op->obj, op->seq);
 	f->ops--;
 	model_free(op->buf);
 	model_free(op);
@@ -189,13 +188,15 @@ static void op_issue(struct op *op)
 	struct cachet_done done = { .fn = op_done, .priv = op };
 
 	op->issued = true;
+	cachet_object_end(op->obj, op->seq);
 	promise_forget_blocks(op->file, op->obj, op->page, op->nr);
 	/* What the file was cut to meanwhile netfs does not keep. */
 	if (op->page + op->nr > content_pages(&f->view)) {
 		op_done(&done, 0);
 		return;
 	}
-	cachet_fill(op->obj, op->page, op->nr, &op->iter, f->view.size, !op->local, &done);
+	cachet_fill(op->obj, op->seq, op->page, op->nr, &op->iter, f->view.size, !op->local,
+		    &done);
 }
 
 static void op_begin(u32 file, u32 page, u32 nr, bool local)

@@ -27,15 +27,26 @@ static struct cachet_obj *cres_obj(const struct netfs_cache_resources *cres)
 	return cookie->cache_priv;
 }
 
-/* Where an operation is at its object; cachet_object_begin()'s answer, made non-NULL. */
+/*
+ * Where an operation is at its object: cachet_object_begin()'s answer, made non-NULL;
+ * and if it has been counted out before its end.
+ */
+enum { PRIV_BEGUN, PRIV_COUNTED_OUT, PRIV_SEQ_SHIFT };
+
 static void *seq_to_priv(unsigned int seq)
 {
-	return (void *)((unsigned long)seq << 1 | 1);
+	return (void *)((unsigned long)seq << PRIV_SEQ_SHIFT | BIT(PRIV_BEGUN));
 }
 
 static unsigned int priv_to_seq(const void *priv)
 {
-	return (unsigned long)priv >> 1;
+	return (unsigned long)priv >> PRIV_SEQ_SHIFT;
+}
+
+static void count_out(struct netfs_cache_resources *cres, struct cachet_obj *obj)
+{
+	if (!test_and_set_bit(PRIV_COUNTED_OUT, (unsigned long *)&cres->cache_priv2))
+		cachet_object_end(obj, priv_to_seq(cres->cache_priv2));
 }
 
 /* ---- being told --------------------------------------------------------- */
@@ -237,7 +248,14 @@ static int netfs_query_occupancy(struct netfs_cache_resources *cres, loff_t star
 static void keep(struct netfs_cache_resources *cres, loff_t start, struct iov_iter *iter,
 		 loff_t i_size, bool from_server, const struct cachet_done *done)
 {
-	cachet_fill(cres_obj(cres), start >> CACHET_PAGE_SHIFT,
+	struct cachet_obj *obj = cres_obj(cres);
+
+	/*
+	 * What writes to the cache has read nothing that another operation could bring
+	 * to it. The request whose pages these are is running, and counted.
+	 */
+	count_out(cres, obj);
+	cachet_fill(obj, priv_to_seq(cres->cache_priv2), start >> CACHET_PAGE_SHIFT,
 		    iov_iter_count(iter) >> CACHET_PAGE_SHIFT, iter, i_size, from_server, done);
 }
 
@@ -381,7 +399,7 @@ static void netfs_end_operation(struct netfs_cache_resources *cres)
 	struct fscache_cookie *cookie = cres->cache_priv;
 
 	if (cres->cache_priv2)
-		cachet_object_end(cookie->cache_priv, priv_to_seq(cres->cache_priv2));
+		count_out(cres, cookie->cache_priv);
 	/*
 	 * fscache looks at the cookie after it has given up the access, when nothing
 	 * keeps it any more: neither does the object, which may be withdrawn then.

@@ -122,7 +122,7 @@ void kthread_queue_work(struct kthread_worker *worker, struct kthread_work *work
 void kthread_flush_worker(struct kthread_worker *worker);
 struct kthread_worker *kthread_create_worker(unsigned int flags, const char *name, ...);
 void kthread_destroy_worker(struct kthread_worker *worker);
-#define set_user_nice(task, nice)	((void)0)
+#define set_user_nice(task, nice)	((void)(nice))
 #define cachet_worker_start(worker)	((void)0)
 
 #endif /* CACHET_MODEL_WORK_H */
