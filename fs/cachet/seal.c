@@ -131,7 +131,6 @@ static int rewrite(struct cachet_cache *cache, void *buf, u32 pages, struct cach
 	return err;
 }
 
-
 /*
  * Who wakes up to serve a reader waits for a thread of equal weight to use up its
  * slice, file after file: the sealer has less, as long as it keeps up with that.
