@@ -92,20 +92,9 @@ down_up_open_reader() {
 works=(overwrite in_place append append_page write_twice truncate_open down_up_open down_up
 	down_read_up down_up_reader down_up_open_reader up mapped read_write direct punch)
 
-# look WHAT: each file is its model, here and on the server.
-look() {
-	local work
-	for work in "${works[@]}"; do
-		assert_same "/mnt/nfs/$work" "/run/model/$work" "$1, $work"
-	done
-}
-
-server_right() {
-	local work
-	for work in "${works[@]}"; do
-		assert_same "/mnt/server/dir/$work" "/run/model/$work" "$1, on the server, $work"
-	done
-}
+# look, server_right WHAT: each file, named after its work, is its model.
+look() { assert_same_tree /mnt/nfs /run/model "$1"; }
+server_right() { assert_same_tree /mnt/server/dir /run/model "$1, on the server"; }
 
 # cached_now WHAT: what the last look read is in the cache now.
 cached_now() {

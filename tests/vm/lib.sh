@@ -49,6 +49,9 @@ assert_ge() { [ "$1" -ge "$2" ] || fail "$3: expected at least $2, found $1"; }
 assert_gt() { [ "$1" -gt "$2" ] || fail "$3: expected more than $2, found $1"; }
 assert_same() { cmp "$1" "$2" || fail "${3:-$1 and $2} differ"; }
 
+# assert_same_tree DIR DIR MESSAGE: below both are the same files with the same bytes.
+assert_same_tree() { diff -rq "$1" "$2" || fail "$3: $1 and $2 differ"; }
+
 # assert_fails MESSAGE COMMAND...: COMMAND must fail.
 assert_fails() {
 	local message=$1
