@@ -133,7 +133,7 @@ busy=$!
 free_cpu() { kill "$busy" 2>/run/err || true; }
 at_exit free_cpu
 for i in 1 2; do
-	for change in "${changes[@]}"; do
+	for change in rewrite replace in_place one_byte; do
 		put "/mnt/server/dir/$change" "$i" 10
 	done
 	sync
