@@ -69,8 +69,10 @@ enum cachet_limits {
 	 * are written unsealed, and a duplicate among them costs its place in the log.
 	 */
 	CACHET_INLINE_SEAL_BYTES = 64 << 20,
-	/* While less than this waits, the sealer stays behind those who serve readers. */
-	CACHET_SEAL_HURRY_BYTES	= 1 << 20,
+	/* Of a small log no more than 1/8: what waited displaces what was read later. */
+	CACHET_INLINE_SEAL_SHIFT = 3,
+	/* Blocks without a duplicate after which the sealer gives way to readers. */
+	CACHET_SEAL_HURRY_BLOCKS = 64,
 	CACHET_SEALER_NICE	= 10,
 	/* Blocks that may wait to be read back: 64 bytes each, and idle objects. */
 	CACHET_SEAL_QUEUE	= 16384,
@@ -199,6 +201,8 @@ struct cachet_cache {
 	struct kthread_worker *sealer;
 	atomic_t	seal_queue;	/* Blocks to be read back */
 	atomic64_t	inline_bytes;	/* Held by fills that wait for their digest */
+	s64		inline_max;	/* Of these */
+	unsigned int	hurry;		/* The sealer's own: blocks until it gives way again */
 	void		*seal_buffer;	/* 2^block_shift at most; the sealer's own */
 
 	/* stats.c */

@@ -132,15 +132,21 @@ static int rewrite(struct cachet_cache *cache, void *buf, u32 pages, struct cach
 }
 
 /*
- * Who wakes up to serve a reader waits for a thread of equal weight to use up its
- * slice, file after file: the sealer has less, as long as it keeps up with that.
- * What it is too late for costs more than it: space in the log, and reading back.
+ * The sealer gives way to those who serve readers: it would make them slower by what
+ * it takes, where processors are short. As long as it finds duplicates it pays for
+ * itself, for these need not be written: then it has its fair share.
  */
 static void set_priority(struct cachet_cache *cache)
 {
-	bool hurry = atomic64_read(&cache->inline_bytes) > CACHET_SEAL_HURRY_BYTES;
+	set_user_nice(current, cache->hurry ? 0 : CACHET_SEALER_NICE);
+}
 
-	set_user_nice(current, hurry ? 0 : CACHET_SEALER_NICE);
+static void note_duplicate(struct cachet_cache *cache, bool duplicate)
+{
+	if (duplicate)
+		cache->hurry = CACHET_SEAL_HURRY_BLOCKS;
+	else if (cache->hurry)
+		cache->hurry--;
 }
 
 /* ---- before the write --------------------------------------------------- */
@@ -166,6 +172,7 @@ static void seal_fill_work(struct kthread_work *work)
 	cachet_digest_buffer(cache->seal_buffer, bytes, fill->digest);
 	fill->flags |= CACHET_FILL_SEALED;
 	fill->nr = cachet_content_find(cache, fill->digest, fill->len, fill->piece);
+	note_duplicate(cache, fill->nr);
 	if (fill->nr) {
 		trace_cachet_fill(fill, CACHET_FILL_SHARED_WHY);
 	} else {
@@ -191,7 +198,7 @@ bool cachet_seal_fill(struct cachet_fill *fill)
 
 	if (!(fill->flags & CACHET_FILL_WHOLE))
 		return false;
-	if (atomic64_add_return(bytes, &cache->inline_bytes) > CACHET_INLINE_SEAL_BYTES) {
+	if (atomic64_add_return(bytes, &cache->inline_bytes) > cache->inline_max) {
 		atomic64_sub(bytes, &cache->inline_bytes);
 		cachet_count(cache, seal_deferred);
 		return false;
@@ -235,6 +242,7 @@ static void seal_block(struct cachet_seal_job *job, struct cachet_map *old,
 
 	*now = *old;
 	nr = cachet_content_find(cache, digest, pages, found);
+	note_duplicate(cache, nr);
 	if (nr) {
 		memcpy(now->piece, found, nr * sizeof(found[0]));
 		now->nr = nr;
@@ -363,6 +371,9 @@ int cachet_seal_init(struct cachet_cache *cache)
 	cache->seal_buffer = kvmalloc(1u << CACHET_MAX_BLOCK_SHIFT, GFP_KERNEL);
 	if (!cache->seal_buffer)
 		return -ENOMEM;
+	cache->inline_max = min_t(u64, CACHET_INLINE_SEAL_BYTES,
+				  (u64)cache->geo.nr_segments << cache->geo.segment_shift >>
+				  CACHET_INLINE_SEAL_SHIFT);
 	worker = kthread_create_worker(0, "cachet-seal/%s", cache->super.tag);
 	if (IS_ERR(worker)) {
 		kvfree(cache->seal_buffer);

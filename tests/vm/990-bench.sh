@@ -119,7 +119,10 @@ for what in small large; do
 		for kind in none cachefiles cachet; do
 			measure "$what" "$round" "$kind" "/run/$what.list"
 		done
-		note "$what: round $round of $rounds"
+		note "$what: round $round of $rounds: seconds first and cached:" \
+			"$(for kind in none cachefiles cachet; do
+				echo "$kind $(tail -qn 1 "/run/$what.$kind."{first,cached} | paste -sd ' ')"
+			done | paste -sd,)"
 	done
 done
 echo "# $VM_KERNEL, Linux $(uname -r), $(nproc) CPUs; seconds, medians of $rounds; ratio: cachefiles / Cachet"
