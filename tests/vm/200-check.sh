@@ -77,37 +77,35 @@ flip() {
 		dd of="$cache/$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
-# some FILTER: up to three records of /run/dump that FILTER lets pass
-some() { jq -c "[.records[] | select($1)][:3][]" /run/dump; }
-
-# record_pos RECORD: its place in index; the sets are at the end
-record_pos() {
-	local set way
-	set=$(jq .set <<<"$1") way=$(jq .way <<<"$1")
-	echo $(($(stat -c %s "$cache/index") - (sets - set) * 4096 + way * 128))
+# some FILTER EXPRESSION: of up to three records of /run/dump that FILTER lets pass
+some() {
+	jq -r --argjson sets "$sets" --argjson bytes "$(stat -c %s "$cache/index")" \
+		"[.records[] | select($1)][:3][] | $2" /run/dump >/run/some
+	[ -s /run/some ] || fail "there is no $1"
 }
+
+# Its place in index: the sets are at the end.
+# shellcheck disable=SC2016	# for jq
+record_pos='$bytes - ($sets - .set) * 4096 + .way * 128'
 
 sealed='.slot == "trusted" and (.flags | index("sealed")) and (.extents | length) > 0'
 
 damage_content() {
-	local record pos
+	local kind pos
 	for kind in object extent; do
-		some "$sealed and .kind == \"$kind\"" >/run/some
-		[ -s /run/some ] || fail "no sealed $kind"
-		while read -r record; do
-			pos=$(jq '.extents[0].page * 4096 + 1000' <<<"$record")
+		some "$sealed and .kind == \"$kind\"" '.extents[0].page * 4096 + 1000'
+		while read -r pos; do
 			flip data "$pos"
 		done </run/some
 	done
 }
 
 damage_records() {
-	local record
+	local kind pos
 	for kind in object extent content; do
-		some ".slot == \"trusted\" and .kind == \"$kind\"" >/run/some
-		[ -s /run/some ] || fail "no $kind record"
-		while read -r record; do
-			flip index $(($(record_pos "$record") + 40))
+		some ".slot == \"trusted\" and .kind == \"$kind\"" "$record_pos + 40"
+		while read -r pos; do
+			flip index "$pos"
 		done </run/some
 	done
 }
@@ -184,14 +182,14 @@ if [ "$PHASE" = 1 ]; then
 
 	cachectl dump --json --all "$cache" >/run/dump
 	sets=$(jq .super.sets /run/dump)
-	damaged content 6 'do not match their digest' --digests
-	assert_gt "$READS" 0 "content: READs"
 	damaged records 9 'record in set .*: checksum'
 	assert_gt "$READS" 0 "records: READs"
 	damaged super_1 1 'copy 1 of super'
 	assert_eq "$READS" 0 "super_1: READs"
 	# What check does has little to do with the kernel; stock is slow.
 	if [ "$VM_KERNEL" != stock ]; then
+		damaged content 6 'do not match their digest' --digests
+		assert_gt "$READS" 0 "content: READs"
 		damaged super_0 1 'copy 0 of super'
 		damaged segments 2 'summary of segment'
 		assert_gt "$READS" 0 "segments: READs"
