@@ -28,40 +28,6 @@ static int finish(struct cachet_cache *cache, enum cachet_io_site site, ssize_t 
 }
 
 /**
- * cachet_io_read - read a file of the cache through the page cache
- * @cache: cache
- * @file: its super, index or data
- * @buf: kernel memory
- * @len: bytes; the file is that long, so less is an error (-EIO)
- * @pos: byte offset
- * @site: for errors and fault injection
- *
- * Return: 0 or -errno; then @buf is undefined.
- */
-int cachet_io_read(struct cachet_cache *cache, struct file *file, void *buf, size_t len,
-		   u64 pos, enum cachet_io_site site)
-{
-	const struct cred *cred = override_creds(cache->cred);
-	unsigned int nofs = memalloc_nofs_save();
-	loff_t at = pos;
-	ssize_t n = cachet_inject(site);
-
-	while (!n && len) {
-		n = kernel_read(file, buf, len, &at);
-		if (n <= 0) {
-			n = n ?: -EIO;
-			break;
-		}
-		buf += n;
-		len -= n;
-		n = 0;
-	}
-	memalloc_nofs_restore(nofs);
-	revert_creds(cred);
-	return finish(cache, site, n);
-}
-
-/**
  * cachet_io_must_punt - is this process unfit to write to the cache's files?
  *
  * The VFS holds RLIMIT_FSIZE of whoever runs against our files (and kills for
@@ -74,16 +40,56 @@ bool cachet_io_must_punt(void)
 		(rlimit(RLIMIT_FSIZE) != RLIM_INFINITY || fatal_signal_pending(current));
 }
 
-struct write_job {
+/* A buffered read or write, by whoever can do it. */
+struct job {
 	struct work_struct work;
+	ssize_t	(*fn)(struct file *file, void *buf, size_t len, loff_t pos);
 	struct file *file;
-	const void *buf;
+	void	*buf;
 	size_t	len;
 	loff_t	pos;
 	ssize_t	ret;
 };
 
-static ssize_t write_all(struct file *file, const void *buf, size_t len, loff_t pos)
+static void job_work(struct work_struct *work)
+{
+	struct job *job = container_of(work, struct job, work);
+
+	job->ret = job->fn(job->file, job->buf, job->len, job->pos);
+}
+
+static ssize_t punt(ssize_t (*fn)(struct file *file, void *buf, size_t len, loff_t pos),
+		    struct file *file, void *buf, size_t len, loff_t pos)
+{
+	struct job job = { .fn = fn, .file = file, .buf = buf, .len = len, .pos = pos };
+
+	INIT_WORK_ONSTACK(&job.work, job_work);
+	queue_work(cachet_io_wq, &job.work);
+	flush_work(&job.work);
+	destroy_work_on_stack(&job.work);
+	return job.ret;
+}
+
+static ssize_t read_all(struct file *file, void *buf, size_t len, loff_t pos)
+{
+	unsigned int nofs = memalloc_nofs_save();
+	ssize_t n = 0;
+
+	while (len) {
+		n = kernel_read(file, buf, len, &pos);
+		if (n <= 0) {
+			n = n ?: -EIO;
+			break;
+		}
+		buf += n;
+		len -= n;
+		n = 0;
+	}
+	memalloc_nofs_restore(nofs);
+	return n;
+}
+
+static ssize_t write_all(struct file *file, void *buf, size_t len, loff_t pos)
 {
 	unsigned int throttle = current->flags & PF_LOCAL_THROTTLE;
 	unsigned int nofs = memalloc_nofs_save();
@@ -109,22 +115,31 @@ static ssize_t write_all(struct file *file, const void *buf, size_t len, loff_t 
 	return n;
 }
 
-static void write_work(struct work_struct *work)
+/**
+ * cachet_io_read - read a file of the cache through the page cache
+ * @cache: cache
+ * @file: its super, index or data
+ * @buf: kernel memory
+ * @len: bytes; the file is that long, so less is an error (-EIO)
+ * @pos: byte offset
+ * @site: for errors and fault injection
+ *
+ * Return: 0 or -errno; then @buf is undefined.
+ */
+int cachet_io_read(struct cachet_cache *cache, struct file *file, void *buf, size_t len,
+		   u64 pos, enum cachet_io_site site)
 {
-	struct write_job *job = container_of(work, struct write_job, work);
+	const struct cred *cred = override_creds(cache->cred);
+	ssize_t n = cachet_inject(site);
 
-	job->ret = write_all(job->file, job->buf, job->len, job->pos);
-}
-
-static ssize_t write_punted(struct file *file, const void *buf, size_t len, loff_t pos)
-{
-	struct write_job job = { .file = file, .buf = buf, .len = len, .pos = pos };
-
-	INIT_WORK_ONSTACK(&job.work, write_work);
-	queue_work(cachet_io_wq, &job.work);
-	flush_work(&job.work);
-	destroy_work_on_stack(&job.work);
-	return job.ret;
+	if (!n) {
+		n = fatal_signal_pending(current) ? -EINTR : read_all(file, buf, len, pos);
+		/* To be killed is no reason not to know what stands there: much follows from it. */
+		if (n == -EINTR)
+			n = punt(read_all, file, buf, len, pos);
+	}
+	revert_creds(cred);
+	return finish(cache, site, n);
 }
 
 /**
@@ -145,8 +160,8 @@ int cachet_io_write(struct cachet_cache *cache, struct file *file, const void *b
 	ssize_t n = cachet_inject(site);
 
 	if (!n)
-		n = cachet_io_must_punt() ? write_punted(file, buf, len, pos) :
-					    write_all(file, buf, len, pos);
+		n = cachet_io_must_punt() ? punt(write_all, file, (void *)buf, len, pos) :
+					    write_all(file, (void *)buf, len, pos);
 	revert_creds(cred);
 	return finish(cache, site, n);
 }
