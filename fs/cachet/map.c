@@ -146,6 +146,13 @@ int cachet_map_store(struct cachet_obj *obj, u32 block, const struct cachet_map 
 	int ret;
 
 	/*
+	 * A crash may have brought an older map of this block back behind the one in
+	 * the head: its sector had been emptied, but not flushed. Nobody can tell.
+	 */
+	if (was_inline && (obj->inline_flags & CACHET_MAP_SUSPECT) &&
+	    (obj->flags & CACHET_OBJ_EXTENTS))
+		old_parts = CACHET_MAX_PARTS;
+	/*
 	 * The order keeps a stale record from standing alone in between: first the
 	 * EXTENT records that are not wanted any more, then the head, then new ones.
 	 */
