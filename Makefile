@@ -74,6 +74,9 @@ vm-helpers:
 	@$(CC) -O1 -Wall -Itools/include -Ifs/cachet/format -o $(O)/vm-helpers/super-edit \
 		tests/vm/helpers/super-edit.c tools/lib/crc32c.c
 	@$(CC) -O1 -Wall -o $(O)/vm-helpers/ioctl-abuse tests/vm/helpers/ioctl-abuse.c
+	@$(CC) -O1 -Wall -o $(O)/vm-helpers/flip-bits tests/vm/helpers/flip-bits.c
+	@$(CC) -O2 -Wall -Wextra -fPIC -shared -o $(O)/vm-helpers/volatile-disk.so \
+		tests/vm/helpers/volatile-disk.c
 
 # Debian's sparse (0.6.4) does not know __typeof_unqual__, and takes the strings of
 # MODULE_LICENSE() and the like for bad constants.

@@ -1,0 +1,142 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# title: power cuts at random moments of everything at once: no wrong byte, and attached as it is
+# vm: stock
+# boot: own
+# disk: volatile
+# timeout: 100
+#
+# Files are read by two readers, changed on the server, cut, grown, replaced, copied,
+# over and over; the cache is smaller than they are, commits more or less often, and
+# is written back in between. Some time the power goes, and what the drive had not
+# flushed is there, or not, or in part, sector by sector (invariants 1, 3, 4, 6, 7, 8).
+# Then the cache is clean to `cachectl check`, attaches about as quickly as when it
+# was empty, and each byte is the server's. 3 cuts, 100 with --full.
+#
+# The server's disk is the same one. So that it can't lose what a client has seen:
+# nobody reads while a file changes, its new attributes are durable before its
+# first new byte may be, and all of it is before anybody reads again.
+
+. "$(dirname "$0")/lib.sh"
+
+cuts=${VM_FULL:+100}
+cuts=${cuts:-3}
+cache=/mnt/disk/cache tree=/mnt/disk/tree
+files=24
+
+[ "$PHASE" != 1 ] || mkfs_xfs "$(vm_disk)" 1000
+mount_volume "$(vm_disk)" /mnt/disk
+if [ "$PHASE" = 1 ]; then
+	mkdir "$tree"
+	# Every second one has two MiB and half of that of the next, or twelve pages and less.
+	random_file /run/all 26M
+	for ((i = 0; i < files; i++)); do
+		dd if=/run/all of="$tree/f$i" bs=4K skip=$((i * 256)) status=none \
+			count=$((i % 2 ? i % 12 + 1 : 512)) iflag=fullblock
+	done
+	sync
+fi
+nfs_server_start
+nfs_export tree "$tree"
+# shellcheck disable=SC2119
+cachet_load
+if [ "$PHASE" = 1 ]; then
+	cachectl format --size 16M --segment-size 1M --tag cut "$cache"
+else
+	cachectl check "$cache" || fail "cut $((PHASE - 1)): check: exit code $?"
+fi
+interval=(100ms 3s 1s 5s)
+cachectl attach --commit-interval "${interval[PHASE % 4]}" --json "$cache" >/run/attached
+at_exit cachet_detach cut
+ms=$(($(json_value took_ns </run/attached) / 1000000))
+[ "$PHASE" = 1 ] || assert_eq "$(status_of cut crashed)" true "cut $((PHASE - 1)): crashed"
+[ "$PHASE" != 1 ] || echo "$ms" >/mnt/disk/attach_ms
+assert_le "$ms" "$(($(cat /mnt/disk/attach_ms) * 5 + 500))" "cut $((PHASE - 1)): milliseconds to attach"
+nfs_mount tree /mnt/nfs
+
+assert_same_tree /mnt/nfs "$tree" "cut $((PHASE - 1))"
+assert_eq "$(counter cut io_errors)" 0 "cut $((PHASE - 1)): I/O errors"
+note "cut $((PHASE - 1)) of $cuts: attached in $ms ms, $(counter cut bytes_read) bytes from the cache," \
+	"$(counter cut suspect_verified) suspect blocks verified, $(counter cut suspect_dropped) dropped"
+counters cut | grep -E 'lookups|suspect|records_bad|misses|hits' | paste -sd ' '
+counter cut bytes_read >>/mnt/disk/served
+sync /mnt/disk/served /mnt/disk/attach_ms
+
+if [ "$PHASE" -le "$cuts" ]; then
+	: >/run/failed
+	: >/run/changed
+	file() { echo "f$((RANDOM % files))"; }
+	failed() { echo "$*" >>/run/failed; }
+
+	read_some() {
+		local f
+		f=/mnt/nfs/$(file)
+		case $((RANDOM % 3)) in
+		0) dd if="$f" of="/run/read.$1" bs=4K skip=$((RANDOM % 512)) count=9 2>"/run/err.$1" ;;
+		*) cat "$f" >"/run/read.$1" ;;
+		esac || failed "read $f"
+	}
+
+	change_one() {
+		local f from
+		f=$tree/$(file) from=$tree/$(file)
+		touch "$f"
+		sync "$f"
+		case $((RANDOM % 5)) in
+		0) dd if=/dev/urandom of="$f" bs=4K seek=$((RANDOM % 512)) count=3 conv=notrunc ;;
+		1) xfs_io -c "truncate $((RANDOM * 64))" "$f" ;;
+		2) xfs_io -f -c "truncate $((RANDOM % 9000))" -c "truncate 2097152" "$f" ;;
+		3) [ "$f" = "$from" ] || cp "$from" "$f" ;;
+		4)
+			dd if=/dev/urandom of="$f.new" bs=4K count=$((RANDOM % 300))
+			sync "$f.new"
+			mv "$f.new" "$f"
+			;;
+		esac 2>/run/err.change || failed "change $f"
+		sync "$f" "$tree"
+		echo "$f" >>/run/changed
+	}
+
+	use() {
+		local i
+		while :; do
+			# These flush the disk: several in a row, and then long none.
+			[ -e /run/calm ] || for ((i = RANDOM % 4; i >= 0; i--)); do
+				change_one
+			done
+			for i in 1 2 3 4 5 6 7 8; do
+				echo 1 >/proc/sys/vm/drop_caches
+				read_some 1 &
+				read_some 2 &
+				wait $! || failed "reader 2"
+				wait
+			done
+		done
+	}
+
+	commit_some() {
+		while :; do
+			sleep "$((RANDOM % 4)).$((RANDOM % 10))"
+			cachectl sync cut || failed sync
+		done
+	}
+
+	# Index is written back between commits, too.
+	echo 20 >/proc/sys/vm/dirty_expire_centisecs
+	echo 20 >/proc/sys/vm/dirty_writeback_centisecs
+	use &
+	commit_some &
+	changes=$((RANDOM % 8 + 1))
+	enough() { [ "$(wc -l </run/changed)" -ge "$changes" ]; }
+	wait_until 10 enough || fail "cut $PHASE: $(wc -l </run/changed) changes, and no more"
+	: >/run/calm
+	sleep "$((RANDOM % 3)).$((RANDOM % 1000))"
+	[ ! -s /run/failed ] || fail "cut $PHASE: $(cat /run/failed)"
+	power_cut
+fi
+
+assert_gt "$(awk '{ n += $1 } END { printf "%d", n / 1024 }' /mnt/disk/served)" 1000 \
+	"KiB that the cache still had after the cuts"
+nfs_umount /mnt/nfs
+cachectl detach cut
+cachectl check --digests "$cache" || fail "check --digests after all cuts: exit code $?"
