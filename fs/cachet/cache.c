@@ -32,6 +32,7 @@ static void cache_free(struct kref *ref)
 	cancel_delayed_work_sync(&cache->commit_work);
 	cancel_work_sync(&cache->reclaim_work);
 	cachet_log_free(cache);
+	cachet_verify_exit(cache);
 	if (cache->super_file)
 		fput(cache->super_file);
 	if (cache->index_file)
@@ -332,6 +333,13 @@ static void quiesce(struct cachet_cache *cache)
 	cancel_delayed_work_sync(&cache->commit_work);
 }
 
+static enum cachet_verify verify_of(u32 flags)
+{
+	if (flags & CACHET_ATTACH_VERIFY)
+		return CACHET_VERIFY_ALWAYS;
+	return flags & CACHET_ATTACH_VERIFY_ONCE ? CACHET_VERIFY_ONCE : CACHET_VERIFY_SUSPECT;
+}
+
 /**
  * cachet_cache_attach - CACHET_IOC_ATTACH
  * @arg: in and out
@@ -352,11 +360,14 @@ int cachet_cache_attach(struct cachet_attach *arg)
 	if (!cache)
 		goto out;
 	cache->commit_ms = arg->commit_ms ?: CACHET_COMMIT_MS;
-	cache->verify_all = arg->flags & CACHET_ATTACH_VERIFY;
 	ret = open_files(cache, arg);
 	if (ret)
 		goto err_put;
 	ret = load(cache, arg);
+	if (ret)
+		goto err_put;
+
+	ret = cachet_verify_init(cache, verify_of(arg->flags));
 	if (ret)
 		goto err_put;
 

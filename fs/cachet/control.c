@@ -21,6 +21,7 @@ union arg {
 	struct cachet_object_stat object_stat;
 	struct cachet_volumes volumes;
 	struct cachet_block_size block_size;
+	struct cachet_scrub scrub;
 };
 
 static bool tag_ok(const char tag[CACHET_TAG_MAX])
@@ -32,7 +33,8 @@ static int do_attach(union arg *u)
 {
 	struct cachet_attach *a = &u->attach;
 
-	if ((a->flags & ~(CACHET_ATTACH_ANY_FS | CACHET_ATTACH_VERIFY)) ||
+	if ((a->flags & ~(CACHET_ATTACH_ANY_FS | CACHET_ATTACH_VERIFY |
+			  CACHET_ATTACH_VERIFY_ONCE)) ||
 	    memchr_inv(a->reserved, 0, sizeof(a->reserved)) ||
 	    (a->commit_ms && (a->commit_ms < CACHET_COMMIT_MIN_MS ||
 			      a->commit_ms > CACHET_COMMIT_MAX_MS)))
@@ -83,6 +85,25 @@ static int do_sync(union arg *u)
 		ret = cachet_seal_drain(cache);
 	if (!ret)
 		ret = cachet_commit(cache, false);
+	cachet_cache_put(cache);
+	return ret;
+}
+
+static int do_scrub(union arg *u)
+{
+	struct cachet_scrub *s = &u->scrub;
+	struct cachet_cache *cache;
+	int ret;
+
+	if (s->reserved || !s->max_bytes || !tag_ok(s->tag))
+		return -EINVAL;
+	cache = cachet_cache_find(s->tag);
+	if (!cache)
+		return -ENOENT;
+	s->blocks = 0;
+	s->bytes = 0;
+	s->bad = 0;
+	ret = cachet_scrub(cache, s);
 	cachet_cache_put(cache);
 	return ret;
 }
@@ -168,6 +189,7 @@ static const struct {
 	{ CACHET_IOC_DETACH,		do_detach },
 	{ CACHET_IOC_STATUS,		do_status },
 	{ CACHET_IOC_SYNC,		do_sync },
+	{ CACHET_IOC_SCRUB,		do_scrub },
 	{ CACHET_IOC_OBJECT_STAT,	do_object_stat },
 	{ CACHET_IOC_VOLUMES,		do_volumes },
 	{ CACHET_IOC_BLOCK_SIZE,	do_block_size },

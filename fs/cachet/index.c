@@ -147,15 +147,13 @@ static u32 record_heat(const struct cachet_cache *cache, const struct cachet_rec
 	return heat;
 }
 
-/* The bytes behind an evicted record are dead. */
-static void record_evicted(struct cachet_cache *cache, const struct cachet_record *r)
+/* The bytes behind a record that goes are dead. */
+static void pieces_dead(struct cachet_cache *cache, const struct cachet_record *r)
 {
 	const struct cachet_extent *e;
 	struct cachet_piece p;
 	unsigned int i;
 
-	cachet_count(cache, records_evicted);
-	trace_cachet_record_evicted(cache, r->kind, r->fp);
 	if (r->kind == CACHET_REC_OBJECT)
 		e = &((const struct cachet_object *)r)->extent;
 	else if (r->kind == CACHET_REC_EXTENT)
@@ -166,6 +164,13 @@ static void record_evicted(struct cachet_cache *cache, const struct cachet_recor
 		cachet_piece_decode(&e[i], &p);
 		cachet_seg_live(cache, &p, false);
 	}
+}
+
+static void record_evicted(struct cachet_cache *cache, const struct cachet_record *r)
+{
+	cachet_count(cache, records_evicted);
+	trace_cachet_record_evicted(cache, r->kind, r->fp);
+	pieces_dead(cache, r);
 }
 
 static bool record_counts(const struct cachet_cache *cache, const struct cachet_record *r, u64 pos)
@@ -307,6 +312,47 @@ out:
 	kmem_cache_free(cachet_set_slab, set);
 	if (!ret)
 		cachet_commit_soon(cache);
+	return ret;
+}
+
+/**
+ * cachet_index_replace - change or remove a record that is still as it was read
+ * @cache: cache
+ * @pos: where it is in index, a byte offset
+ * @old: CACHET_RECORD_BYTES: as it was read
+ * @new: what it becomes, with the same key and epoch; its crc is filled in. NULL:
+ *	it is removed
+ *
+ * What @old names and @new does not is dead. May sleep; takes the set's lock.
+ *
+ * Return: 0; -ESTALE if the record is another one by now; -errno of the I/O.
+ */
+int cachet_index_replace(struct cachet_cache *cache, u64 pos, const void *old, void *new)
+{
+	u32 nr = (pos - cache->geo.sets) / CACHET_SET_BYTES;
+	struct mutex *lock = &cache->set_lock[nr % CACHET_SET_LOCKS];
+	u8 now[CACHET_RECORD_BYTES];
+	int ret;
+
+	if (cachet_cache_out(cache))
+		return -EIO;
+	mutex_lock(lock);
+	ret = cachet_io_read(cache, cache->index_file, now, sizeof(now), pos,
+			     CACHET_IO_INDEX_READ);
+	if (!ret && memcmp(now, old, sizeof(now)))
+		ret = -ESTALE;
+	if (!ret) {
+		if (new)
+			cachet_record_seal(new, cache->seed, pos);
+		memset(now, 0, sizeof(now));
+		ret = cachet_io_write(cache, cache->index_file, new ?: now, sizeof(now), pos,
+				      CACHET_IO_INDEX_WRITE);
+	}
+	mutex_unlock(lock);
+	if (!ret) {
+		pieces_dead(cache, old);
+		cachet_commit_soon(cache);
+	}
 	return ret;
 }
 

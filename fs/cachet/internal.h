@@ -133,6 +133,13 @@ enum cachet_seg_state {
 
 static_assert(sizeof(struct cachet_seg) <= 64);
 
+/* Which sealed blocks are compared with their digest when they are read. */
+enum cachet_verify {
+	CACHET_VERIFY_SUSPECT,		/* Those that a crash left in doubt */
+	CACHET_VERIFY_ONCE,		/* And each other one, the first time */
+	CACHET_VERIFY_ALWAYS,
+};
+
 struct cachet_cache {
 	struct list_head link;		/* In cachet_caches, under control_lock */
 	struct kref	ref;
@@ -147,7 +154,8 @@ struct cachet_cache {
 	struct cachet_geometry geo;	/* Never changes */
 	u32		seed;		/* Of all crcs */
 	u32		id;		/* For tracepoints */
-	bool		verify_all;	/* Compare the digest of every sealed block read */
+	enum cachet_verify verify;	/* Which sealed blocks are compared when read */
+	unsigned long	*verified;	/* With ONCE: by page of data */
 	bool		crashed;	/* Was not detached in order before */
 	unsigned int	commit_ms;
 	unsigned long	flags;
@@ -313,6 +321,8 @@ void cachet_object_prepare_to_write(struct fscache_cookie *cookie);
 unsigned int cachet_object_begin(struct cachet_obj *obj);
 void cachet_object_end(struct cachet_obj *obj, unsigned int seq);
 struct cachet_obj *cachet_object_get(struct cachet_obj *obj, enum cachet_ref_why why);
+struct cachet_obj *cachet_object_get_known(struct cachet_cache *cache, const u8 *fp,
+					   enum cachet_ref_why why);
 void cachet_object_put(struct cachet_obj *obj, enum cachet_ref_why why);
 void cachet_object_wait_all(struct cachet_cache *cache);
 int cachet_object_write_head(struct cachet_obj *obj, bool touch);
@@ -358,8 +368,18 @@ void cachet_read(struct cachet_obj *obj, u64 page, struct iov_iter *iter,
 
 /* ---- verify.c ----------------------------------------------------------- */
 
+int cachet_verify_init(struct cachet_cache *cache, enum cachet_verify verify);
+void cachet_verify_exit(struct cachet_cache *cache);
+void cachet_verify_forget(struct cachet_cache *cache, u32 segment);
+bool cachet_must_verify(const struct cachet_cache *cache, u8 flags,
+			const struct cachet_piece *piece, u32 nr);
 int cachet_verify_block(struct cachet_obj *obj, u32 block);
+void cachet_corrupt(struct cachet_cache *cache, const struct cachet_map *m, u32 pages);
 int cachet_read_map(struct cachet_cache *cache, const struct cachet_map *m, u32 pages, void *buf);
+
+/* ---- scrub.c ------------------------------------------------------------ */
+
+int cachet_scrub(struct cachet_cache *cache, struct cachet_scrub *told);
 
 /* ---- fill.c ------------------------------------------------------------- */
 
@@ -432,6 +452,7 @@ enum cachet_trust cachet_index_find(struct cachet_cache *cache, const struct cac
 int cachet_index_put(struct cachet_cache *cache, const struct cachet_key *key, void *rec,
 		     bool keep_epoch);
 int cachet_index_drop(struct cachet_cache *cache, const struct cachet_key *key);
+int cachet_index_replace(struct cachet_cache *cache, u64 pos, const void *old, void *new);
 enum cachet_trust cachet_epoch_trust(const struct cachet_cache *cache, u64 epoch);
 
 /* ---- log.c -------------------------------------------------------------- */
@@ -458,6 +479,7 @@ void cachet_log_note(struct cachet_open *open, const struct cachet_obj *obj, u32
 void cachet_log_release(struct cachet_open *open);
 void cachet_log_close(struct cachet_cache *cache);
 bool cachet_seg_current(const struct cachet_cache *cache, const struct cachet_piece *p);
+struct cachet_seg *cachet_seg_hold(struct cachet_cache *cache, const struct cachet_piece *p);
 struct cachet_seg *cachet_seg_get(struct cachet_cache *cache, const struct cachet_piece *p);
 void cachet_seg_put(struct cachet_cache *cache, struct cachet_seg *seg);
 void cachet_seg_live(struct cachet_cache *cache, const struct cachet_piece *p, bool add);

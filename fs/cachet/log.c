@@ -43,19 +43,18 @@ bool cachet_seg_current(const struct cachet_cache *cache, const struct cachet_pi
 }
 
 /**
- * cachet_seg_get - keep a piece's segment from being overwritten
+ * cachet_seg_hold - keep a piece's segment from being overwritten
  * @cache: cache
  * @p: piece
  *
- * Any context. Pairs with the reuse of a segment, which first changes the
+ * That is not a use of it, as cachet_seg_get() is. Any context. Pairs with the reuse of a segment, which first changes the
  * generation and then, a commit later, waits for `readers` to be zero.
  *
  * Return: the segment, to be given to cachet_seg_put(); NULL: the bytes are gone.
  */
-struct cachet_seg *cachet_seg_get(struct cachet_cache *cache, const struct cachet_piece *p)
+struct cachet_seg *cachet_seg_hold(struct cachet_cache *cache, const struct cachet_piece *p)
 {
 	struct cachet_seg *seg = &cache->seg[cachet_segment_of(&cache->geo, p->page)];
-	u32 now = cachet_now();
 
 	atomic_inc(&seg->readers);
 	smp_mb__after_atomic();	/* Count first, then look: the reuser does the reverse */
@@ -63,6 +62,25 @@ struct cachet_seg *cachet_seg_get(struct cachet_cache *cache, const struct cache
 		atomic_dec(&seg->readers);
 		return NULL;
 	}
+	return seg;
+}
+
+/**
+ * cachet_seg_get - the same, for somebody who wants the bytes
+ * @cache: cache
+ * @p: piece
+ *
+ * The segment is reused later, for it has been used now. Any context.
+ *
+ * Return: as cachet_seg_hold().
+ */
+struct cachet_seg *cachet_seg_get(struct cachet_cache *cache, const struct cachet_piece *p)
+{
+	struct cachet_seg *seg = cachet_seg_hold(cache, p);
+	u32 now = cachet_now();
+
+	if (!seg)
+		return NULL;
 	if (!READ_ONCE(seg->referenced))
 		WRITE_ONCE(seg->referenced, 1);
 	if (READ_ONCE(seg->last_use) != now)

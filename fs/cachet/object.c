@@ -89,6 +89,29 @@ static u32 hash_of(const u8 *fp)
 	return h;
 }
 
+/**
+ * cachet_object_get_known - take a reference to an object that is in memory
+ * @cache: cache
+ * @fp: its fingerprint
+ * @why: for the trace
+ *
+ * Process context. Return: the object, which may be CACHET_OBJ_DEAD; NULL: none.
+ */
+struct cachet_obj *cachet_object_get_known(struct cachet_cache *cache, const u8 *fp,
+					   enum cachet_ref_why why)
+{
+	struct cachet_obj *obj;
+
+	spin_lock(&cache->objects_lock);
+	hash_for_each_possible(cache->objects, obj, hash, hash_of(fp))
+		if (!memcmp(obj->fp, fp, CACHET_FP_BYTES))
+			break;
+	if (obj)
+		cachet_object_get(obj, why);
+	spin_unlock(&cache->objects_lock);
+	return obj;
+}
+
 /* The one structure of a fingerprint, with a reference; new: locked. */
 static struct cachet_obj *find_or_new(struct cachet_cache *cache, const u8 *fp, bool *ret_new)
 {

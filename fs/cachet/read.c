@@ -50,7 +50,7 @@ static bool inline_present(struct cachet_obj *obj, u64 page, u64 nr, u64 *ret_ru
 	spin_lock(&obj->spin);
 	p = obj->inline_piece;
 	usable = obj->inline_nr && !(obj->inline_flags & CACHET_MAP_SUSPECT) &&
-		!((obj->inline_flags & CACHET_REC_SEALED) && obj->cache->verify_all);
+		!cachet_must_verify(obj->cache, obj->inline_flags, &p, 1);
 	spin_unlock(&obj->spin);
 	if (!usable || page < p.off || page >= (u64)p.off + p.len ||
 	    !cachet_seg_current(obj->cache, &p))
@@ -93,7 +93,7 @@ bool cachet_read_present(struct cachet_obj *obj, u64 page, u64 nr, u64 *ret_run)
 		} else {
 			cachet_map_load(obj, block, m);
 			if ((m->flags & CACHET_MAP_SUSPECT) ||
-			    ((m->flags & CACHET_REC_SEALED) && obj->cache->verify_all)) {
+			    cachet_must_verify(obj->cache, m->flags, m->piece, m->nr)) {
 				if (cachet_verify_block(obj, block))
 					m->nr = 0;
 				else

@@ -53,6 +53,7 @@ found:
 	live = seg->live;
 	/* The order that cachet_seg_get() relies on: first this, much later `readers`. */
 	WRITE_ONCE(seg->generation, cache->epoch);
+	cachet_verify_forget(cache, seg - cache->seg);
 	smp_mb();	/* See above; pairs with the one in cachet_seg_get() */
 	seg->state = CACHET_SEG_FREEING;
 	seg->used = 0;

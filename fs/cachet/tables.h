@@ -29,7 +29,8 @@
 	X(READ,		"read") \
 	X(FILL,		"fill") \
 	X(SEAL,		"seal") \
-	X(FAILED,	"failed")
+	X(FAILED,	"failed") \
+	X(SCRUB,	"scrub")
 
 /* What was decided about a read, and why. */
 #define CACHET_READ_WHYS(X) \

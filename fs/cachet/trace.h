@@ -138,8 +138,9 @@ TRACE_EVENT(cachet_sealed,
 );
 
 TRACE_EVENT(cachet_corrupt,
-	TP_PROTO(struct cachet_obj *obj, u32 block, u32 dpage, bool suspect),
-	TP_ARGS(obj, block, dpage, suspect),
+	/* @obj: its debug_id, 0: not in memory */
+	TP_PROTO(struct cachet_cache *cache, unsigned int obj, u32 block, u32 dpage, bool suspect),
+	TP_ARGS(cache, obj, block, dpage, suspect),
 	TP_STRUCT__entry(
 		__field(u32,		cache)
 		__field(unsigned int,	obj)
@@ -148,8 +149,8 @@ TRACE_EVENT(cachet_corrupt,
 		__field(bool,		suspect)
 	),
 	TP_fast_assign(
-		__entry->cache = obj->cache->id;
-		__entry->obj = obj->debug_id;
+		__entry->cache = cache->id;
+		__entry->obj = obj;
 		__entry->block = block;
 		__entry->dpage = dpage;
 		__entry->suspect = suspect;

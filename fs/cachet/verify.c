@@ -2,14 +2,114 @@
 /*
  * verify.c - a block's bytes against its digest
  *
- * For blocks that a crash left suspect, and for every sealed block when the cache
- * was attached so. A block that fails is dropped: the next read is a miss, and
- * heals it from the server.
+ * For blocks that a crash left suspect; for every sealed block, each time or once
+ * per attach, if the cache was attached so; and for the scrub. A block that fails
+ * is dropped: the next read is a miss, and heals it from the server.
  *
  * Process context; reads the whole block.
  */
+#include <linux/bitmap.h>
 #include "internal.h"
 #include "trace.h"
+
+/* ---- which -------------------------------------------------------------- */
+
+/**
+ * cachet_verify_init - as the attach asks for it
+ * @cache: being attached, its geometry known
+ * @verify: which sealed blocks are to be verified when they are read
+ *
+ * Return: 0 or -ENOMEM: ONCE takes a bit for each page of data.
+ */
+int cachet_verify_init(struct cachet_cache *cache, enum cachet_verify verify)
+{
+	u64 pages = (u64)cache->geo.nr_segments * cachet_segment_pages(&cache->geo);
+
+	cache->verify = verify;
+	if (verify != CACHET_VERIFY_ONCE)
+		return 0;
+	cache->verified = kvcalloc(BITS_TO_LONGS(pages), sizeof(long), GFP_KERNEL);
+	return cache->verified ? 0 : -ENOMEM;
+}
+
+/**
+ * cachet_verify_exit - nothing is read any more
+ * @cache: cache, perhaps never attached
+ */
+void cachet_verify_exit(struct cachet_cache *cache)
+{
+	kvfree(cache->verified);
+}
+
+/**
+ * cachet_verify_forget - a segment's pages will hold something else
+ * @cache: cache
+ * @segment: its number; its generation has changed before
+ *
+ * Any context.
+ */
+void cachet_verify_forget(struct cachet_cache *cache, u32 segment)
+{
+	u32 pages = cachet_segment_pages(&cache->geo);
+
+	if (!cache->verified)
+		return;
+	smp_mb();	/* Pairs with remember(). A segment has whole words of bits. */
+	bitmap_clear(cache->verified + BITS_TO_LONGS((u64)segment * pages), 0, pages);
+}
+
+static void unmark(struct cachet_cache *cache, const struct cachet_piece *p)
+{
+	u32 page;
+
+	for (page = p->page; page < p->page + p->len; page++)
+		clear_bit(page, cache->verified);
+}
+
+static void remember(struct cachet_cache *cache, const struct cachet_map *m)
+{
+	const struct cachet_piece *p;
+	u32 page;
+
+	if (!cache->verified)
+		return;
+	for (p = m->piece; p < m->piece + m->nr; p++) {
+		for (page = p->page; page < p->page + p->len; page++)
+			set_bit(page, cache->verified);
+		smp_mb__after_atomic();	/* Reuse changes the generation, then clears */
+		if (!cachet_seg_current(cache, p))
+			unmark(cache, p);
+	}
+}
+
+/**
+ * cachet_must_verify - is a sealed block to be verified before it is read?
+ * @cache: cache
+ * @flags: CACHET_REC_* of the block
+ * @piece: its pieces
+ * @nr: how many
+ *
+ * Any context. Suspect blocks are, whatever this says.
+ */
+bool cachet_must_verify(const struct cachet_cache *cache, u8 flags,
+			const struct cachet_piece *piece, u32 nr)
+{
+	u32 i;
+
+	if (!(flags & CACHET_REC_SEALED) || cache->verify == CACHET_VERIFY_SUSPECT)
+		return false;
+	if (cache->verify == CACHET_VERIFY_ALWAYS)
+		return true;
+	for (i = 0; i < nr; i++) {
+		unsigned long end = (u64)piece[i].page + piece[i].len;
+
+		if (find_next_zero_bit(cache->verified, end, piece[i].page) < end)
+			return true;
+	}
+	return false;
+}
+
+/* ---- the bytes ---------------------------------------------------------- */
 
 /**
  * cachet_read_map - read all pages of a map, in the order of the file
@@ -31,7 +131,7 @@ int cachet_read_map(struct cachet_cache *cache, const struct cachet_map *m, u32 
 		p = cachet_map_find(m, off);
 		if (!p || p->off != off || p->off + p->len > pages)
 			return -ESTALE;
-		seg = cachet_seg_get(cache, p);
+		seg = cachet_seg_hold(cache, p);
 		if (!seg)
 			return -ESTALE;
 		ret = cachet_io_direct(cache, cache->data_file,
@@ -48,13 +148,34 @@ int cachet_read_map(struct cachet_cache *cache, const struct cachet_map *m, u32 
 }
 
 /**
+ * cachet_corrupt - count, tell and log that stored bytes are not what they were
+ * @cache: cache
+ * @m: where they are
+ * @pages: how many
+ *
+ * Other blocks may share them: with ONCE these are verified when they are read next.
+ */
+void cachet_corrupt(struct cachet_cache *cache, const struct cachet_map *m, u32 pages)
+{
+	u32 page = m->piece[0].page, i;
+
+	for (i = 0; cache->verified && i < m->nr; i++)
+		unmark(cache, &m->piece[i]);
+	cachet_count(cache, digest_mismatches);
+	cachet_event(cache, CACHET_EVENT_CORRUPT, page, pages);
+	pr_warn_ratelimited("%s: a block of %u pages at data page %u does not match its digest: dropped, the server will be asked\n",
+			    cache->super.tag, pages, page);
+}
+
+/**
  * cachet_verify_block - may a sealed block be served?
- * @obj: object with an operation begun
+ * @obj: object with a reference
  * @block: number of the block in the file
  *
  * A suspect block that passes is recorded anew, and trusted from then on.
  *
- * Return: 0: yes; -EBADMSG: it failed and was dropped; -ENOMEM and other: not now.
+ * Return: 0: yes; -EBADMSG: it failed and was dropped; -ENOENT: the object is dead;
+ * -ENOMEM and other: not now.
  */
 int cachet_verify_block(struct cachet_obj *obj, u32 block)
 {
@@ -73,6 +194,9 @@ int cachet_verify_block(struct cachet_obj *obj, u32 block)
 	if (!m)
 		return -ENOMEM;
 	mutex_lock(&obj->lock);
+	ret = -ENOENT;
+	if (obj->flags & CACHET_OBJ_DEAD)
+		goto out;
 	parts = cachet_map_load(obj, block, m);
 	suspect = m->flags & CACHET_MAP_SUSPECT;
 	ret = min(parts, 0);
@@ -90,8 +214,10 @@ int cachet_verify_block(struct cachet_obj *obj, u32 block)
 	ret = cachet_read_map(cache, m, pages, buf);
 	if (ret)	/* Reused, interrupted, no memory; a bad disk has said so itself */
 		goto out;
+	cachet_count(cache, blocks_verified);
 	cachet_digest_buffer(buf, (size_t)pages << PAGE_SHIFT, digest);
 	if (!memcmp(digest, m->digest, sizeof(digest))) {
+		remember(cache, m);
 		if (suspect) {
 			m->flags &= ~CACHET_MAP_SUSPECT;
 			ret = cachet_map_store(obj, block, m, parts);
@@ -108,12 +234,9 @@ int cachet_verify_block(struct cachet_obj *obj, u32 block)
 		/* Expected of a crash: what was under way did not arrive whole. */
 		cachet_count(cache, suspect_dropped);
 	} else {
-		cachet_count(cache, digest_mismatches);
-		cachet_event(cache, CACHET_EVENT_CORRUPT, bad.page, pages);
-		pr_warn_ratelimited("%s: a block of %u pages at data page %u does not match its digest: dropped, the server will be asked\n",
-				    cache->super.tag, pages, bad.page);
+		cachet_corrupt(cache, m, pages);
 	}
-	trace_cachet_corrupt(obj, block, bad.page, suspect);
+	trace_cachet_corrupt(cache, obj->debug_id, block, bad.page, suspect);
 out:
 	mutex_unlock(&obj->lock);
 	kvfree(buf);

@@ -19,7 +19,7 @@ model_module := $(addprefix fs/cachet/,index.c map.c object.c read.c verify.c fi
 model_src := $(wildcard tests/model/*.c) $(model_module) $(wildcard fs/cachet/format/*.c) \
 	tools/lib/crc32c.c
 # The kernel's headers that the module names: each is all of the shim.
-model_headers := $(addprefix linux/,atomic.h completion.h cred.h fs.h fscache-cache.h hashtable.h \
+model_headers := $(addprefix linux/,atomic.h bitmap.h completion.h cred.h fs.h fscache-cache.h hashtable.h \
 	kobject.h kref.h kthread.h list.h list_sort.h mm.h mutex.h percpu.h refcount.h rwsem.h sched.h \
 	sched/mm.h sched/signal.h slab.h spinlock.h uio.h workqueue.h file.h bvec.h delay.h module.h \
 	tracepoint.h) trace/events/fscache.h trace/define_trace.h

@@ -79,6 +79,24 @@ says err "on no network filesystem with a cache"
 run 0 "$cachectl" sync one
 run 0 "$cachectl" sync --seal --all
 run 3 "$cachectl" sync two
+run 0 "$cachectl" scrub --rate max one
+says out "one: 8 blocks of 2.0 MiB verified, 0 bad"
+touch "$tmp/bad"
+run 4 "$cachectl" scrub --rate 1G --json one
+says out '"bad": 2'
+says out '"passes": 2'
+[ -e "$tmp/bad" ] && fail "the first pass was not the first"
+LD_PRELOAD=$fake "$cachectl" scrub --rate 100K one >"$tmp/out" 2>"$tmp/err" &
+sleep 0.3
+kill -INT $!
+wait $!
+[ $? = 1 ] || fail "exit code of an interrupted scrub"
+says out "4 blocks of 1.0 MiB verified, 0 bad; not complete"
+says err "interrupted"
+run 3 "$cachectl" scrub two
+run 1 env CACHET_FAKE_EIO=1 "$cachectl" scrub one
+says err "out of service"
+run 2 "$cachectl" scrub --rate 17 one
 run 0 "$cachectl" block-size --tag one --volume 3 64K
 run 0 "$cachectl" events
 run 1 "$cachectl" dump "$tmp/one"

@@ -183,6 +183,22 @@ static int tag_call(unsigned long request, const char *tag)
 	return 0;
 }
 
+/* Two calls of 1 MiB go over all of it; the first pass finds something if there is DIR/bad. */
+static int scrub(struct cachet_scrub *s)
+{
+	int err = tag_call(CACHET_IOC_SCRUB, s->tag);
+
+	if (err)
+		return err;
+	s->nr_slots = 100;
+	s->slot += 50;
+	s->blocks = 4;
+	s->bytes = 1 << 20;
+	if (s->slot < s->nr_slots && !unlink(in_dir("", "bad")))
+		s->bad = 2;
+	return 0;
+}
+
 int ioctl(int fd, unsigned long request, ...)
 {
 	int (*real)(int, unsigned long, ...) =
@@ -202,6 +218,8 @@ int ioctl(int fd, unsigned long request, ...)
 		err = volumes(arg);
 	else if (request == CACHET_IOC_OBJECT_STAT)
 		err = object_stat(arg);
+	else if (request == CACHET_IOC_SCRUB)
+		err = scrub(arg);
 	else if (request == CACHET_IOC_BLOCK_SIZE)
 		err = 0;
 	else if (request == CACHET_IOC_DETACH || request == CACHET_IOC_SYNC)

@@ -56,7 +56,7 @@ run 0 "$cachectl" --help
 says out block-size
 run 0 "$cachectl" --version
 run 2 "$cachectl" frobnicate
-for command in format attach detach status stat volumes sync dump events block-size; do
+for command in format attach detach status stat volumes sync scrub dump events block-size; do
 	run 0 "$cachectl" $command --help
 	says out "Usage: cachectl $command"
 	run 2 "$cachectl" $command --no-such-option

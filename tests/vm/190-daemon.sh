@@ -38,7 +38,7 @@ bad 4 "second time, first at line 1" '[cache a]\ndir = /x\n\n[cache a]\ndir = /y
 bad 2 "absolute path" '[cache a]\ndir = x\n'
 bad 3 "set twice" '[cache a]\ndir = /x\ndir = /y\n'
 bad 3 "100ms to 10min" '[cache a]\ndir = /x\ncommit-interval = 1h\n'
-bad 3 "yes or no" '[cache a]\ndir = /x\nverify = perhaps\n'
+bad 3 "suspect, once or always" '[cache a]\ndir = /x\nverify = perhaps\n'
 bad 1 "1 to 31 characters" '[cache a/b]\ndir = /x\n'
 bad 2 "neither a section" '[cache a]\nnonsense\n'
 bad 2 "has no value" '[cache a]\ndir =\n'
@@ -59,7 +59,7 @@ commit-interval = 1s
 
 [cache second]
 dir = $(cachet_dir second)
-verify = yes
+verify = once
 END
 cachetd -c $conf --check-config | grep 'good: 2 caches' >/dev/null || fail "a good configuration is refused"
 

@@ -17,7 +17,8 @@ struct attach_args {
 
 static const struct argp_option options[] = {
 	{ "any-fs", OPT_ANY_FS, NULL, 0, "Accept a filesystem other than XFS", 0 },
-	{ "verify", OPT_VERIFY, NULL, 0, "Compare the digest of every block that is read", 0 },
+	{ "verify", OPT_VERIFY, "WHICH", OPTION_ARG_OPTIONAL,
+	  "Compare the digests of blocks that are read: always, once, or if suspect after a crash (without this option)", 0 },
 	{ "commit-interval", OPT_COMMIT, "MS", 0, "Commit so often: 100ms to 10min (5s)", 0 },
 	{ "json", 'j', NULL, 0, "Report in JSON", 0 },
 	{}
@@ -32,7 +33,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		args->options.any_fs = true;
 		return 0;
 	case OPT_VERIFY:
-		args->options.verify = true;
+		if (cachet_verify_parse(arg ? arg : "always", &args->options.verify))
+			argp_error(state, "--verify '%s': suspect, once or always", arg);
 		return 0;
 	case OPT_COMMIT:
 		if (cachet_size_parse_ms(arg, &args->options.commit_ms) ||

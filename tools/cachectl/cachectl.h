@@ -33,6 +33,7 @@ enum {
 	OPT_BLOCK_SIZE,
 	OPT_COMMIT,
 	OPT_LIVE,
+	OPT_RATE,
 	OPT_RECORDS,
 	OPT_SEAL,
 	OPT_SEGMENTS,
@@ -51,6 +52,7 @@ int cmd_detach(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_stat(int argc, char **argv);
 int cmd_volumes(int argc, char **argv);
+int cmd_scrub(int argc, char **argv);
 int cmd_sync(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
 int cmd_check(int argc, char **argv);

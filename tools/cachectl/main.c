@@ -20,6 +20,7 @@ static const struct {
 	{ "sync",	cmd_sync,	"Commit now what the caches hold" },
 	{ "dump",	cmd_dump,	"Show what is on disk of a detached cache" },
 	{ "check",	cmd_check,	"Check a detached cache, and repair it" },
+	{ "scrub",	cmd_scrub,	"Verify what an attached cache holds, in the background" },
 	{ "events",	cmd_events,	"Show what happens to the caches" },
 	{ "block-size",	cmd_block_size,	"Set the block size of a file or volume" },
 };

@@ -92,7 +92,9 @@ static int set_dir(struct reader *r, const char *key, const char *value)
 
 static int set_verify(struct reader *r, const char *key, const char *value)
 {
-	return set_bool(r, key, value, &last_cache(r)->options.verify);
+	if (cachet_verify_parse(value, &last_cache(r)->options.verify))
+		return wrong(r, -EINVAL, "%s = '%s': suspect, once or always", key, value);
+	return 0;
 }
 
 static int set_any_fs(struct reader *r, const char *key, const char *value)

@@ -46,6 +46,17 @@ static const char *attach_advice(int err)
 	}
 }
 
+int cachet_verify_parse(const char *text, u32 *ret_flags)
+{
+	bool always = !strcmp(text, "always");
+	bool once = !strcmp(text, "once");
+
+	if (!always && !once && strcmp(text, "suspect") && cachet_size_parse_bool(text, &always))
+		return -EINVAL;
+	*ret_flags = always ? CACHET_ATTACH_VERIFY : once ? CACHET_ATTACH_VERIFY_ONCE : 0;
+	return 0;
+}
+
 int cachet_attach_dir(int dev, const char *dir, const struct cachet_attach_options *options,
 		      char ret_tag[CACHET_TAG_MAX], u64 *ret_took_ns,
 		      struct cachet_why *why)
@@ -56,8 +67,7 @@ int cachet_attach_dir(int dev, const char *dir, const struct cachet_attach_optio
 
 	if (options->any_fs)
 		arg.flags |= CACHET_ATTACH_ANY_FS;
-	if (options->verify)
-		arg.flags |= CACHET_ATTACH_VERIFY;
+	arg.flags |= options->verify;
 
 	/* Not while a check or repair is looking at the files */
 	err = cachet_dir_lock(dir, false, &lock, why);

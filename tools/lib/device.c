@@ -64,6 +64,21 @@ int cachet_device_sync(int dev, const char *tag, bool seal)
 	return err ?: call(dev, CACHET_IOC_SYNC, &arg);
 }
 
+int cachet_device_scrub(int dev, const char *tag, u64 slot, u64 max_bytes,
+			struct cachet_scrub *ret_scrub)
+{
+	struct cachet_scrub arg = {
+		.version = CACHET_ABI_VERSION,
+		.max_bytes = max_bytes,
+		.slot = slot,
+	};
+	int err = tag_copy(arg.tag, tag) ?: call(dev, CACHET_IOC_SCRUB, &arg);
+
+	if (!err)
+		*ret_scrub = arg;
+	return err;
+}
+
 int cachet_device_status(int dev, const char *tag, struct cachet_status *ret_status)
 {
 	struct cachet_status arg = { .version = CACHET_ABI_VERSION };

@@ -132,6 +132,8 @@ int cachet_device_open(int flags, int *ret_fd);
 int cachet_device_attach(int dev, struct cachet_attach *attach);
 int cachet_device_detach(int dev, const char *tag);
 int cachet_device_sync(int dev, const char *tag, bool seal);
+int cachet_device_scrub(int dev, const char *tag, u64 slot, u64 max_bytes,
+			struct cachet_scrub *ret_scrub);
 int cachet_device_status(int dev, const char *tag, struct cachet_status *ret_status);
 int cachet_device_object_stat(int dev, struct cachet_object_stat *stat);
 int cachet_device_volumes(int dev, const char *tag, u64 after_id, u32 room,
@@ -179,9 +181,12 @@ int cachet_rivals_check(struct cachet_why *why);
 
 struct cachet_attach_options {
 	bool	any_fs;		/* Accept a filesystem other than XFS */
-	bool	verify;		/* Compare the digest of every block read */
+	u32	verify;		/* CACHET_ATTACH_VERIFY, _ONCE or 0 */
 	u32	commit_ms;	/* 0: the module's default */
 };
+
+/* suspect, once, always (also no and yes): CACHET_ATTACH_VERIFY*; -EINVAL. */
+int cachet_verify_parse(const char *text, u32 *ret_flags);
 
 int cachet_attach_dir(int dev, const char *dir, const struct cachet_attach_options *options,
 		      char ret_tag[CACHET_TAG_MAX], u64 *ret_took_ns,

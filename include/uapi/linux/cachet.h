@@ -38,6 +38,7 @@ struct cachet_attach {
 	__u32	flags;			/* CACHET_ATTACH_* */
 #define CACHET_ATTACH_ANY_FS	0x1	/* Accept a filesystem other than XFS */
 #define CACHET_ATTACH_VERIFY	0x2	/* Compare the digest of every sealed block read */
+#define CACHET_ATTACH_VERIFY_ONCE 0x4	/* The first time that it is read */
 	__s32	super_fd;
 	__s32	index_fd;
 	__s32	data_fd;
@@ -147,6 +148,29 @@ struct cachet_block_size {
 	__u32	reserved;
 };
 
+/*
+ * Read sealed blocks back and compare their digests, as far as max_bytes go. What
+ * fails is dropped, counted and told by CACHET_EVENT_CORRUPT. Call it with slot = 0,
+ * and on with the slot that it answers until that is nr_slots; if anything was bad,
+ * all over again: blocks that shared the bad bytes are verified then. It returns
+ * early, without an error, when a signal is pending, and after some 8000 slots.
+ *
+ * -ENOENT: no such cache; -EINVAL: slot is beyond nr_slots, max_bytes is 0;
+ * -EIO: the cache is out of service; -ESHUTDOWN: it is being detached
+ */
+struct cachet_scrub {
+	__u32	version;
+	__u32	reserved;
+	char	tag[CACHET_TAG_MAX];
+	__u64	max_bytes;		/* A block may go beyond it */
+	__u64	slot;			/* in: from here on; out: where to go on */
+	/* out */
+	__u64	nr_slots;
+	__u64	blocks;			/* Verified by this call */
+	__u64	bytes;			/* In these */
+	__u64	bad;			/* Of them dropped */
+};
+
 #define CACHET_IOC_ATTACH	_IOWR('!', 0x10, struct cachet_attach)
 #define CACHET_IOC_DETACH	_IOW('!', 0x11, struct cachet_tag)
 #define CACHET_IOC_STATUS	_IOWR('!', 0x12, struct cachet_status)
@@ -154,6 +178,7 @@ struct cachet_block_size {
 #define CACHET_IOC_OBJECT_STAT	_IOWR('!', 0x14, struct cachet_object_stat)
 #define CACHET_IOC_VOLUMES	_IOWR('!', 0x15, struct cachet_volumes)
 #define CACHET_IOC_BLOCK_SIZE	_IOW('!', 0x16, struct cachet_block_size)
+#define CACHET_IOC_SCRUB	_IOWR('!', 0x17, struct cachet_scrub)
 
 /*
  * read() on the device yields whole events, oldest first, and waits for one

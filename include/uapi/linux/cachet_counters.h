@@ -41,6 +41,7 @@
 	X(commits,		"commits",	"epochs committed") \
 	X(io_errors,		"errors",	"I/O errors on the cache's own files") \
 	X(objects_dirty,	"objects",	"objects that began to be written by this machine") \
-	X(objects_acked,	"objects",	"of these, objects whose bytes the server has acknowledged")
+	X(objects_acked,	"objects",	"of these, objects whose bytes the server has acknowledged") \
+	X(blocks_verified,	"blocks",	"blocks read back to compare their digest")
 
 #endif /* _UAPI_LINUX_CACHET_COUNTERS_H */

@@ -81,14 +81,30 @@ static inline bool test_bit(int nr, const unsigned long *p)
 	return *p >> nr & 1;
 }
 
-static inline void set_bit(int nr, unsigned long *p)
+static inline void set_bit(unsigned long nr, unsigned long *p)
 {
-	*p |= 1ul << nr;
+	p[nr / 64] |= 1ul << nr % 64;
 }
 
-static inline void clear_bit(int nr, unsigned long *p)
+static inline void clear_bit(unsigned long nr, unsigned long *p)
 {
-	*p &= ~(1ul << nr);
+	p[nr / 64] &= ~(1ul << nr % 64);
+}
+
+#define BITS_TO_LONGS(n)	(((n) + 63) / 64)
+
+static inline void bitmap_clear(unsigned long *p, unsigned int start, unsigned int nr)
+{
+	while (nr--)
+		clear_bit(start++, p);
+}
+
+static inline unsigned long find_next_zero_bit(const unsigned long *p, unsigned long end,
+					       unsigned long nr)
+{
+	while (nr < end && p[nr / 64] >> nr % 64 & 1)
+		nr++;
+	return nr;
 }
 
 static inline bool test_and_set_bit(int nr, unsigned long *p)

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * scrub.c - sealed blocks against their digests, some records of index at a time
+ *
+ * Bits rot in what nobody reads. A scrub goes through index from the first record
+ * to the last, and reads back what they name:
+ *
+ *   record -> the place of its digest says the same: verified with that record
+ *          -> of an object in memory: cachet_verify_block(), which knows its state
+ *          -> else: here, and the record is changed if it is still the same
+ *
+ * What fails is dropped, so that the next read is a miss and brings it anew. The
+ * caller keeps the place and sets the pace; nothing is kept here between two calls.
+ * Where the place of a digest was dropped, those who named it are verified by a
+ * second scrub, which then finds none.
+ *
+ * Only committed records are looked at. To take a block out of one does not change
+ * what else it says, so it keeps its epoch; either version of it may survive a crash.
+ */
+#include <linux/sched/signal.h>
+#include "internal.h"
+#include "trace.h"
+
+enum {
+	/* Records that one call looks at, at most: some milliseconds, if none is sealed. */
+	CALL_RECORDS	= 256 * CACHET_WAYS,
+};
+
+struct scrub {
+	struct cachet_cache *cache;
+	struct cachet_scrub *told;
+	struct cachet_map map;		/* Of the record at hand, whole */
+	u32	pages;
+	void	*buf;			/* Of the largest block */
+};
+
+/* A record with its kind, as it was read. */
+union any_record {
+	struct cachet_record rec;
+	struct cachet_object object;
+	struct cachet_extents extents;
+	struct cachet_content content;
+};
+
+/* The block that a record says is sealed. Return: false: none, or its bytes are gone. */
+static bool sealed_block(struct scrub *s, const union any_record *r)
+{
+	const struct cachet_extent *e;
+	const u8 *digest;
+	unsigned int i;
+
+	if (r->rec.kind == CACHET_REC_OBJECT) {
+		e = &r->object.extent;
+		digest = r->object.digest;
+	} else if (r->rec.kind == CACHET_REC_EXTENT) {
+		e = r->extents.sealed;
+		digest = r->extents.digest;
+	} else {
+		e = r->content.extent;
+		digest = r->content.digest;
+	}
+	if (!r->rec.nr || r->rec.nr > CACHET_SEALED_EXTENTS ||
+	    (r->rec.kind != CACHET_REC_CONTENT && !(r->rec.flags & CACHET_REC_SEALED)))
+		return false;
+	for (i = 0; i < r->rec.nr; i++) {
+		cachet_piece_decode(&e[i], &s->map.piece[i]);
+		if (!cachet_seg_current(s->cache, &s->map.piece[i]))
+			return false;
+	}
+	s->map.nr = r->rec.nr;
+	memcpy(s->map.digest, digest, CACHET_DIGEST_BYTES);
+	s->pages = cachet_map_pages(&s->map);
+	return s->pages <= 1u << (CACHET_MAX_BLOCK_SHIFT - CACHET_PAGE_SHIFT);
+}
+
+/* Does the record of the digest name the same pages? */
+static bool content_says_so(struct scrub *s)
+{
+	struct cachet_piece found[CACHET_SEALED_EXTENTS];
+	u32 nr = cachet_content_find(s->cache, s->map.digest, s->pages, found);
+
+	return nr == s->map.nr && !memcmp(found, s->map.piece, nr * sizeof(found[0]));
+}
+
+static u32 block_of(const union any_record *r)
+{
+	return r->rec.kind == CACHET_REC_EXTENT ? le32_to_cpu(r->extents.block) : 0;
+}
+
+/* Return: 0; -ENOENT: there is no object of the record in memory; or cachet_verify_block()'s. */
+static int verify_object(struct scrub *s, const union any_record *r)
+{
+	struct cachet_obj *obj;
+	int ret;
+
+	if (r->rec.kind == CACHET_REC_CONTENT)
+		return -ENOENT;
+	obj = cachet_object_get_known(s->cache, r->rec.fp, CACHET_REF_SCRUB);
+	if (!obj)
+		return -ENOENT;
+	ret = cachet_verify_block(obj, block_of(r));
+	cachet_object_put(obj, CACHET_REF_SCRUB);
+	return ret;
+}
+
+/* A head stays, without its block. */
+static int drop_head_block(struct scrub *s, u64 pos, const union any_record *r)
+{
+	struct cachet_key hidden = { .kind = CACHET_REC_EXTENT, .fp = r->rec.fp };
+	union any_record head = *r;
+	int ret;
+
+	/* A crash may have brought back an older map of block 0: this one hid it. */
+	ret = cachet_index_drop(s->cache, &hidden);
+	if (ret)
+		return ret;
+	head.rec.nr = 0;
+	head.rec.flags &= ~(CACHET_REC_SEALED | CACHET_REC_SHARED);
+	memset(&head.object.extent, 0, sizeof(head.object.extent));
+	memset(head.object.digest, 0, sizeof(head.object.digest));
+	return cachet_index_replace(s->cache, pos, r, &head);
+}
+
+static void drop_record(struct scrub *s, u64 pos, const union any_record *r)
+{
+	struct cachet_key content = { .kind = CACHET_REC_CONTENT, .fp = s->map.digest };
+
+	/* If it is another one by now, the next scrub will look at that. */
+	if (r->rec.kind == CACHET_REC_OBJECT)
+		drop_head_block(s, pos, r);
+	else
+		cachet_index_replace(s->cache, pos, r, NULL);
+	if (r->rec.kind != CACHET_REC_CONTENT)
+		cachet_index_drop(s->cache, &content);
+	cachet_corrupt(s->cache, &s->map, s->pages);
+	trace_cachet_corrupt(s->cache, 0, block_of(r), s->map.piece[0].page, false);
+	/* It may have come into memory while this was read. */
+	verify_object(s, r);
+}
+
+static void scrub_record(struct scrub *s, u64 pos, const union any_record *r)
+{
+	struct cachet_cache *cache = s->cache;
+	u8 digest[CACHET_DIGEST_BYTES];
+	const char *why;
+	int ret;
+
+	if (r->rec.kind == CACHET_REC_EMPTY ||
+	    cachet_record_check(&r->rec, cache->seed, pos, &cache->geo, &why) ||
+	    cachet_epoch_trust(cache, le64_to_cpu(r->rec.epoch)) != CACHET_TRUSTED ||
+	    !sealed_block(s, r))
+		return;
+	if (r->rec.kind != CACHET_REC_CONTENT && content_says_so(s))
+		return;
+	ret = verify_object(s, r);
+	if (ret == -ENOENT) {
+		ret = cachet_read_map(cache, &s->map, s->pages, s->buf);
+		if (!ret) {
+			cachet_count(cache, blocks_verified);
+			cachet_digest_buffer(s->buf, (size_t)s->pages << CACHET_PAGE_SHIFT, digest);
+			if (memcmp(digest, s->map.digest, sizeof(digest))) {
+				drop_record(s, pos, r);
+				ret = -EBADMSG;
+			}
+		}
+	}
+	if (ret && ret != -EBADMSG)
+		return;		/* Reused meanwhile; a bad disk has said so itself */
+	s->told->blocks++;
+	s->told->bytes += (u64)s->pages << CACHET_PAGE_SHIFT;
+	s->told->bad += ret == -EBADMSG;
+}
+
+/* Return: 0; -ESHUTDOWN; or what reading index says. */
+static int scrub_slot(struct scrub *s, u64 slot)
+{
+	struct cachet_cache *cache = s->cache;
+	u64 pos = cache->geo.sets + slot * CACHET_RECORD_BYTES;
+	union any_record r;
+	int ret = -ESHUTDOWN;
+
+	/* A detach waits for one block, and the next scrub is told. */
+	down_read(&cache->seal_sem);
+	if (cache->sealer && !test_bit(CACHET_CACHE_LEAVING, &cache->flags)) {
+		ret = cachet_cache_out(cache) ? -EIO :
+			cachet_io_read(cache, cache->index_file, &r, sizeof(r), pos,
+				       CACHET_IO_INDEX_READ);
+		if (!ret)
+			scrub_record(s, pos, &r);
+	}
+	up_read(&cache->seal_sem);
+	return ret;
+}
+
+/**
+ * cachet_scrub - verify the sealed blocks that some records name
+ * @cache: attached
+ * @told: slot, max_bytes: where to begin, and how many bytes to read, about; the
+ *	rest is what was done. With a signal pending it returns early, with that.
+ *
+ * May sleep; takes seal_sem, and below it the locks of objects and sets.
+ *
+ * Return: 0; -EINVAL: no such slot; -EIO: the cache is out of service; -ESHUTDOWN:
+ * it is being detached; -ENOMEM.
+ */
+int cachet_scrub(struct cachet_cache *cache, struct cachet_scrub *told)
+{
+	u64 max = told->max_bytes, end;
+	struct scrub *s;
+	int ret = 0;
+
+	BUILD_BUG_ON(sizeof(union any_record) != CACHET_RECORD_BYTES);
+	told->nr_slots = (u64)cache->geo.nr_sets * CACHET_WAYS;
+	if (told->slot > told->nr_slots)
+		return -EINVAL;
+	s = kmalloc(sizeof(*s), GFP_KERNEL);
+	if (!s)
+		return -ENOMEM;
+	s->cache = cache;
+	s->told = told;
+	s->map.flags = 0;
+	s->buf = kvmalloc(1u << CACHET_MAX_BLOCK_SHIFT, GFP_KERNEL);
+	if (!s->buf)
+		ret = -ENOMEM;
+	end = min_t(u64, told->nr_slots, told->slot + CALL_RECORDS);
+	while (!ret && told->slot < end && told->bytes < max && !signal_pending(current)) {
+		ret = scrub_slot(s, told->slot);
+		if (!ret)
+			told->slot++;
+		cond_resched();
+	}
+	kvfree(s->buf);
+	kfree(s);
+	return ret;
+}
