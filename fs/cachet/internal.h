@@ -6,7 +6,7 @@
  *
  * Locks, outermost first:
  *   control_lock        attach and detach, one at a time
- *   cache->seal_sem     the sealer's thread comes and goes
+ *   cache->seal_sem     the sealer's thread comes and goes; read: a detach waits
  *   cache->commit_lock  one commit at a time
  *   object->lock        an object's head and maps; held over index I/O
  *   cache->volume_lock  the volume table

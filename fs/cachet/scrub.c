@@ -34,40 +34,32 @@ struct scrub {
 	void	*buf;			/* Of the largest block */
 };
 
-/* A record with its kind, as it was read. */
-union any_record {
-	struct cachet_record rec;
-	struct cachet_object object;
-	struct cachet_extents extents;
-	struct cachet_content content;
-};
-
 /* The block that a record says is sealed. Return: false: none, or its bytes are gone. */
-static bool sealed_block(struct scrub *s, const union any_record *r)
+static bool sealed_block(struct scrub *s, const union cachet_any_record *r)
 {
 	const struct cachet_extent *e;
 	const u8 *digest;
 	unsigned int i;
 
-	if (r->rec.kind == CACHET_REC_OBJECT) {
+	if (r->head.kind == CACHET_REC_OBJECT) {
 		e = &r->object.extent;
 		digest = r->object.digest;
-	} else if (r->rec.kind == CACHET_REC_EXTENT) {
+	} else if (r->head.kind == CACHET_REC_EXTENT) {
 		e = r->extents.sealed;
 		digest = r->extents.digest;
 	} else {
 		e = r->content.extent;
 		digest = r->content.digest;
 	}
-	if (!r->rec.nr || r->rec.nr > CACHET_SEALED_EXTENTS ||
-	    (r->rec.kind != CACHET_REC_CONTENT && !(r->rec.flags & CACHET_REC_SEALED)))
+	if (!r->head.nr || r->head.nr > CACHET_SEALED_EXTENTS ||
+	    (r->head.kind != CACHET_REC_CONTENT && !(r->head.flags & CACHET_REC_SEALED)))
 		return false;
-	for (i = 0; i < r->rec.nr; i++) {
+	for (i = 0; i < r->head.nr; i++) {
 		cachet_piece_decode(&e[i], &s->map.piece[i]);
 		if (!cachet_seg_current(s->cache, &s->map.piece[i]))
 			return false;
 	}
-	s->map.nr = r->rec.nr;
+	s->map.nr = r->head.nr;
 	memcpy(s->map.digest, digest, CACHET_DIGEST_BYTES);
 	s->pages = cachet_map_pages(&s->map);
 	return s->pages <= 1u << (CACHET_MAX_BLOCK_SHIFT - CACHET_PAGE_SHIFT);
@@ -82,20 +74,20 @@ static bool content_says_so(struct scrub *s)
 	return nr == s->map.nr && !memcmp(found, s->map.piece, nr * sizeof(found[0]));
 }
 
-static u32 block_of(const union any_record *r)
+static u32 block_of(const union cachet_any_record *r)
 {
-	return r->rec.kind == CACHET_REC_EXTENT ? le32_to_cpu(r->extents.block) : 0;
+	return r->head.kind == CACHET_REC_EXTENT ? le32_to_cpu(r->extents.block) : 0;
 }
 
 /* Return: 0; -ENOENT: there is no object of the record in memory; or cachet_verify_block()'s. */
-static int verify_object(struct scrub *s, const union any_record *r)
+static int verify_object(struct scrub *s, const union cachet_any_record *r)
 {
 	struct cachet_obj *obj;
 	int ret;
 
-	if (r->rec.kind == CACHET_REC_CONTENT)
+	if (r->head.kind == CACHET_REC_CONTENT)
 		return -ENOENT;
-	obj = cachet_object_get_known(s->cache, r->rec.fp, CACHET_REF_SCRUB);
+	obj = cachet_object_get_known(s->cache, r->head.fp, CACHET_REF_SCRUB);
 	if (!obj)
 		return -ENOENT;
 	ret = cachet_verify_block(obj, block_of(r));
@@ -104,33 +96,33 @@ static int verify_object(struct scrub *s, const union any_record *r)
 }
 
 /* A head stays, without its block. */
-static int drop_head_block(struct scrub *s, u64 pos, const union any_record *r)
+static int drop_head_block(struct scrub *s, u64 pos, const union cachet_any_record *r)
 {
-	struct cachet_key hidden = { .kind = CACHET_REC_EXTENT, .fp = r->rec.fp };
-	union any_record head = *r;
+	struct cachet_key hidden = { .kind = CACHET_REC_EXTENT, .fp = r->head.fp };
+	union cachet_any_record rest = *r;
 	int ret;
 
 	/* A crash may have brought back an older map of block 0: this one hid it. */
 	ret = cachet_index_drop(s->cache, &hidden);
 	if (ret)
 		return ret;
-	head.rec.nr = 0;
-	head.rec.flags &= ~(CACHET_REC_SEALED | CACHET_REC_SHARED);
-	memset(&head.object.extent, 0, sizeof(head.object.extent));
-	memset(head.object.digest, 0, sizeof(head.object.digest));
-	return cachet_index_replace(s->cache, pos, r, &head);
+	rest.head.nr = 0;
+	rest.head.flags &= ~(CACHET_REC_SEALED | CACHET_REC_SHARED);
+	memset(&rest.object.extent, 0, sizeof(rest.object.extent));
+	memset(rest.object.digest, 0, sizeof(rest.object.digest));
+	return cachet_index_replace(s->cache, pos, r, &rest);
 }
 
-static void drop_record(struct scrub *s, u64 pos, const union any_record *r)
+static void drop_record(struct scrub *s, u64 pos, const union cachet_any_record *r)
 {
 	struct cachet_key content = { .kind = CACHET_REC_CONTENT, .fp = s->map.digest };
 
 	/* If it is another one by now, the next scrub will look at that. */
-	if (r->rec.kind == CACHET_REC_OBJECT)
+	if (r->head.kind == CACHET_REC_OBJECT)
 		drop_head_block(s, pos, r);
 	else
 		cachet_index_replace(s->cache, pos, r, NULL);
-	if (r->rec.kind != CACHET_REC_CONTENT)
+	if (r->head.kind != CACHET_REC_CONTENT)
 		cachet_index_drop(s->cache, &content);
 	cachet_corrupt(s->cache, &s->map, s->pages);
 	trace_cachet_corrupt(s->cache, 0, block_of(r), s->map.piece[0].page, false);
@@ -138,20 +130,21 @@ static void drop_record(struct scrub *s, u64 pos, const union any_record *r)
 	verify_object(s, r);
 }
 
-static void scrub_record(struct scrub *s, u64 pos, const union any_record *r)
+/* Return: 0; -errno: it could not be verified, for want of memory or with a bad disk. */
+static int scrub_record(struct scrub *s, u64 pos, const union cachet_any_record *r)
 {
 	struct cachet_cache *cache = s->cache;
 	u8 digest[CACHET_DIGEST_BYTES];
 	const char *why;
 	int ret;
 
-	if (r->rec.kind == CACHET_REC_EMPTY ||
-	    cachet_record_check(&r->rec, cache->seed, pos, &cache->geo, &why) ||
-	    cachet_epoch_trust(cache, le64_to_cpu(r->rec.epoch)) != CACHET_TRUSTED ||
+	if (r->head.kind == CACHET_REC_EMPTY ||
+	    cachet_record_check(&r->head, cache->seed, pos, &cache->geo, &why) ||
+	    cachet_epoch_trust(cache, le64_to_cpu(r->head.epoch)) != CACHET_TRUSTED ||
 	    !sealed_block(s, r))
-		return;
-	if (r->rec.kind != CACHET_REC_CONTENT && content_says_so(s))
-		return;
+		return 0;
+	if (r->head.kind != CACHET_REC_CONTENT && content_says_so(s))
+		return 0;
 	ret = verify_object(s, r);
 	if (ret == -ENOENT) {
 		ret = cachet_read_map(cache, &s->map, s->pages, s->buf);
@@ -164,19 +157,22 @@ static void scrub_record(struct scrub *s, u64 pos, const union any_record *r)
 			}
 		}
 	}
+	if (ret == -ESTALE)	/* Reused meanwhile */
+		return 0;
 	if (ret && ret != -EBADMSG)
-		return;		/* Reused meanwhile; a bad disk has said so itself */
+		return ret;
 	s->told->blocks++;
 	s->told->bytes += (u64)s->pages << CACHET_PAGE_SHIFT;
 	s->told->bad += ret == -EBADMSG;
+	return 0;
 }
 
-/* Return: 0; -ESHUTDOWN; or what reading index says. */
+/* Return: 0; -ESHUTDOWN; or what reading index or data says. */
 static int scrub_slot(struct scrub *s, u64 slot)
 {
 	struct cachet_cache *cache = s->cache;
 	u64 pos = cache->geo.sets + slot * CACHET_RECORD_BYTES;
-	union any_record r;
+	union cachet_any_record r;
 	int ret = -ESHUTDOWN;
 
 	/* A detach waits for one block, and the next scrub is told. */
@@ -186,7 +182,7 @@ static int scrub_slot(struct scrub *s, u64 slot)
 			cachet_io_read(cache, cache->index_file, &r, sizeof(r), pos,
 				       CACHET_IO_INDEX_READ);
 		if (!ret)
-			scrub_record(s, pos, &r);
+			ret = scrub_record(s, pos, &r);
 	}
 	up_read(&cache->seal_sem);
 	return ret;
@@ -201,15 +197,14 @@ static int scrub_slot(struct scrub *s, u64 slot)
  * May sleep; takes seal_sem, and below it the locks of objects and sets.
  *
  * Return: 0; -EINVAL: no such slot; -EIO: the cache is out of service; -ESHUTDOWN:
- * it is being detached; -ENOMEM.
+ * it is being detached; -ENOMEM. With an error, nothing was done.
  */
 int cachet_scrub(struct cachet_cache *cache, struct cachet_scrub *told)
 {
-	u64 max = told->max_bytes, end;
+	u64 max = told->max_bytes, first = told->slot, end;
 	struct scrub *s;
 	int ret = 0;
 
-	BUILD_BUG_ON(sizeof(union any_record) != CACHET_RECORD_BYTES);
 	told->nr_slots = (u64)cache->geo.nr_sets * CACHET_WAYS;
 	if (told->slot > told->nr_slots)
 		return -EINVAL;
@@ -231,5 +226,6 @@ int cachet_scrub(struct cachet_cache *cache, struct cachet_scrub *told)
 	}
 	kvfree(s->buf);
 	kfree(s);
-	return ret;
+	/* What was done is told; the next call meets the same error. */
+	return told->slot > first ? 0 : ret;
 }

@@ -24,7 +24,8 @@ for ((i = 0; i < 40; i++)); do
 done
 cp -r /mnt/server/tree/a/. /mnt/server/tree/b/
 nfs_export tree /mnt/server/tree
-cachet_new rot 64M
+# What is healed is written anew: room for all of it, or the oldest gives way.
+cachet_new rot 256M
 dir=$(cachet_dir rot)
 data_bytes=$(stat -c %s "$dir/data") index_bytes=$(stat -c %s "$dir/index")
 
@@ -36,6 +37,7 @@ settle() {
 	cachectl sync --seal rot
 	drop_caches
 	reads_of look "$1, once more"
+	assert_eq "$(counter rot segments_reused)" 0 "$1: segments reused"
 	assert_eq "$READS" 0 "$1: READs once it is there"
 }
 

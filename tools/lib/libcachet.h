@@ -274,15 +274,6 @@ struct cachet_image_visitor {
 	void	(*progress)(void *arg, u32 sets);
 };
 
-/* A record of the tag store, aligned; which member counts says head.kind. */
-union cachet_any_record {
-	struct cachet_record	head;
-	struct cachet_object	object;
-	struct cachet_extents	extents;
-	struct cachet_content	content;
-	u8			bytes[CACHET_RECORD_BYTES];
-};
-
 /* Where a key is, or would go. */
 struct cachet_image_place {
 	u32			set;

@@ -116,6 +116,15 @@ int cachet_file_id_check(const struct cachet_file_id *d, const char magic[8],
 
 /* ---- record.c ----------------------------------------------------------- */
 
+/* A record of the tag store, aligned; which member counts says head.kind. */
+union cachet_any_record {
+	struct cachet_record	head;
+	struct cachet_object	object;
+	struct cachet_extents	extents;
+	struct cachet_content	content;
+	u8			bytes[CACHET_RECORD_BYTES];
+};
+
 struct cachet_segment_info {
 	u64	epoch;
 	u64	generation;

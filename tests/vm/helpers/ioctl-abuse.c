@@ -63,6 +63,7 @@ static const struct {
 	{ CACHET_IOC_OBJECT_STAT, "object_stat" },
 	{ CACHET_IOC_VOLUMES, "volumes" },
 	{ CACHET_IOC_BLOCK_SIZE, "block_size" },
+	{ CACHET_IOC_SCRUB, "scrub" },
 };
 #define NR_ALL (sizeof(all) / sizeof(all[0]))
 
@@ -114,6 +115,7 @@ static void wrong_tags(const char *tag)
 	struct cachet_status st = { .version = CACHET_ABI_VERSION };
 	struct cachet_volumes v = { .version = CACHET_ABI_VERSION };
 	struct cachet_block_size b = { .version = CACHET_ABI_VERSION, .fd = -1 };
+	struct cachet_scrub sc = { .version = CACHET_ABI_VERSION, .max_bytes = 1 };
 	size_t i;
 
 	for (i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
@@ -121,30 +123,36 @@ static void wrong_tags(const char *tag)
 		fill_tag(st.tag, tags[i]);
 		fill_tag(v.tag, tags[i]);
 		fill_tag(b.tag, tags[i]);
+		fill_tag(sc.tag, tags[i]);
 		CALL("detach, bad tag", CACHET_IOC_DETACH, &t, EINVAL);
 		CALL("sync, bad tag", CACHET_IOC_SYNC, &t, EINVAL);
 		CALL("status, bad tag", CACHET_IOC_STATUS, &st, EINVAL);
 		CALL("volumes, bad tag", CACHET_IOC_VOLUMES, &v, EINVAL);
 		CALL("block_size, bad tag", CACHET_IOC_BLOCK_SIZE, &b, EINVAL);
+		CALL("scrub, bad tag", CACHET_IOC_SCRUB, &sc, EINVAL);
 	}
 	memset(t.tag, 'x', sizeof(t.tag));
 	memset(st.tag, 'x', sizeof(st.tag));
 	memset(v.tag, 'x', sizeof(v.tag));
 	memset(b.tag, 'x', sizeof(b.tag));
+	memset(sc.tag, 'x', sizeof(sc.tag));
 	CALL("detach, no end", CACHET_IOC_DETACH, &t, EINVAL);
 	CALL("sync, no end", CACHET_IOC_SYNC, &t, EINVAL);
 	CALL("status, no end", CACHET_IOC_STATUS, &st, EINVAL);
 	CALL("volumes, no end", CACHET_IOC_VOLUMES, &v, EINVAL);
 	CALL("block_size, no end", CACHET_IOC_BLOCK_SIZE, &b, EINVAL);
+	CALL("scrub, no end", CACHET_IOC_SCRUB, &sc, EINVAL);
 	fill_tag(t.tag, "nobody");
 	fill_tag(st.tag, "nobody");
 	fill_tag(v.tag, "nobody");
 	fill_tag(b.tag, "nobody");
+	fill_tag(sc.tag, "nobody");
 	CALL("detach, unknown", CACHET_IOC_DETACH, &t, ENOENT);
 	CALL("sync, unknown", CACHET_IOC_SYNC, &t, ENOENT);
 	CALL("status, unknown", CACHET_IOC_STATUS, &st, ENOENT);
 	CALL("volumes, unknown", CACHET_IOC_VOLUMES, &v, ENOENT);
 	CALL("block_size, unknown", CACHET_IOC_BLOCK_SIZE, &b, ENOENT);
+	CALL("scrub, unknown", CACHET_IOC_SCRUB, &sc, ENOENT);
 
 	fill_tag(t.tag, tag);
 	t.flags = 2;
@@ -154,6 +162,22 @@ static void wrong_tags(const char *tag)
 	CALL("sync, seal", CACHET_IOC_SYNC, &t, 0);
 	fill_tag(st.tag, tag);
 	CALL("status", CACHET_IOC_STATUS, &st, 0);
+
+	fill_tag(sc.tag, tag);
+	sc.slot = ~0ull;
+	CALL("scrub, slot", CACHET_IOC_SCRUB, &sc, EINVAL);
+	sc.slot = 0;
+	sc.max_bytes = 0;
+	CALL("scrub, nothing", CACHET_IOC_SCRUB, &sc, EINVAL);
+	sc.max_bytes = ~0ull;
+	sc.reserved = 1;
+	CALL("scrub, reserved", CACHET_IOC_SCRUB, &sc, EINVAL);
+	sc.reserved = 0;
+	CALL("scrub", CACHET_IOC_SCRUB, &sc, 0);
+	sc.slot = sc.nr_slots + 1;
+	CALL("scrub, one slot too far", CACHET_IOC_SCRUB, &sc, EINVAL);
+	sc.slot = sc.nr_slots;
+	CALL("scrub, at the end", CACHET_IOC_SCRUB, &sc, 0);
 }
 
 static void wrong_attach(const char *local)
@@ -194,7 +218,7 @@ static void wrong_attach(const char *local)
 	CALL("attach, fd -1", CACHET_IOC_ATTACH, &a, EBADF);
 	a.index_fd = INT32_MIN;
 	CALL("attach, fd INT_MIN", CACHET_IOC_ATTACH, &a, EBADF);
-	for (i = 2; i < 32; i++) {
+	for (i = 3; i < 32; i++) {
 		RESET();
 		a.flags = 1u << i;
 		CALL("attach, flags", CACHET_IOC_ATTACH, &a, EINVAL);
@@ -394,6 +418,7 @@ static void random_calls(const char *tag, const char *net, unsigned long nr)
 			struct cachet_block_size *b = (void *)buf;
 			struct cachet_tag *t = (void *)buf;
 			struct cachet_status *st = (void *)buf;
+			struct cachet_scrub *sc = (void *)buf;
 
 			memset(buf, 0, size);
 			memcpy(buf, &v, 4);
@@ -422,6 +447,11 @@ static void random_calls(const char *tag, const char *net, unsigned long nr)
 				break;
 			case CACHET_IOC_STATUS:
 				fill_tag(st->tag, tag);
+				break;
+			case CACHET_IOC_SCRUB:
+				fill_tag(sc->tag, tag);
+				sc->slot = some();
+				sc->max_bytes = some();
 				break;
 			}
 			if (rnd() & 1) {
