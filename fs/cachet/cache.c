@@ -94,7 +94,7 @@ static const char *const site_words[] = {
  * @site: what was tried
  * @err: -errno
  *
- * Any context. The first time: logs, tells the daemon, and takes the cache out
+ * Process context. The first time: logs, tells the daemon, and takes the cache out
  * of service. From then on everything is a miss, until it is detached.
  */
 void cachet_io_error(struct cachet_cache *cache, enum cachet_io_site site, int err)
@@ -107,8 +107,18 @@ void cachet_io_error(struct cachet_cache *cache, enum cachet_io_site site, int e
 	pr_err("%s: out of service: %s failed (%d). Mounts go on without it; mend the disk, then detach and attach it again\n",
 	       cache->super.tag, site_words[site], err);
 	cachet_event(cache, CACHET_EVENT_OUT, (s64)err, 0);
+	spin_lock(&cache->door_lock);
 	if (cache->fscache)
 		fscache_io_error(cache->fscache);
+	spin_unlock(&cache->door_lock);
+}
+
+/* fscache's part of the cache ends: who meets an error now does not tell it any more. */
+static void forget_fscache(struct cachet_cache *cache)
+{
+	spin_lock(&cache->door_lock);
+	cache->fscache = NULL;
+	spin_unlock(&cache->door_lock);
 }
 
 /* ---- attach ------------------------------------------------------------- */
@@ -188,6 +198,25 @@ static int check_size(const struct file *file, u64 want, const char *name,
 	return size < want ? -ENODATA : -EFBIG;
 }
 
+/* Past the page cache: what a crash left there is not what is on disk. */
+static int read_supers(struct cachet_cache *cache, void *buf)
+{
+	unsigned int i, bad = 0;
+	int ret;
+
+	for (i = 0; i < 2; i++) {
+		void *copy = buf + i * CACHET_SUPER_STRIDE;
+
+		ret = cachet_io_direct(cache, cache->super_file, copy, CACHET_SUPER_STRIDE,
+				       i * CACHET_SUPER_STRIDE, false, CACHET_IO_SUPER_READ);
+		if (ret == -ENODATA && !bad++)	/* The other one will do */
+			memset(copy, 0xff, CACHET_SUPER_STRIDE);
+		else if (ret)
+			return ret;
+	}
+	return 0;
+}
+
 static int load_super(struct cachet_cache *cache, struct cachet_attach *arg)
 {
 	const char *why = NULL;
@@ -200,9 +229,7 @@ static int load_super(struct cachet_cache *cache, struct cachet_attach *arg)
 	buf = kvmalloc(2 * PAGE_SIZE, GFP_KERNEL);
 	if (!buf)
 		return -ENOMEM;
-	/* Past the page cache: what a crash left there is not what is on disk. */
-	ret = cachet_io_direct(cache, cache->super_file, buf, CACHET_SUPER_FILE_BYTES, 0, false,
-			       CACHET_IO_SUPER_READ);
+	ret = read_supers(cache, buf);
 	if (ret) {
 		PROBLEM(arg, "super can't be read (%d)", ret);
 		goto out;
@@ -214,8 +241,7 @@ static int load_super(struct cachet_cache *cache, struct cachet_attach *arg)
 			ret = -EUCLEAN;
 		goto out;
 	}
-	/* Format writes one copy, the first attach the other. */
-	if (why && cache->super.epoch > 1)
+	if (why)
 		pr_warn("%s: one copy of super is bad, the other one is used: %s\n",
 			cache->super.tag, why);
 	cache->geo = cache->super.geo;
@@ -294,6 +320,7 @@ static struct cachet_cache *cache_alloc(void)
 	mutex_init(&cache->volume_lock);
 	INIT_LIST_HEAD(&cache->volumes);
 	spin_lock_init(&cache->objects_lock);
+	spin_lock_init(&cache->door_lock);
 	hash_init(cache->objects);
 	INIT_LIST_HEAD(&cache->withdrawing);
 	cache->id = next_id++;
@@ -420,7 +447,7 @@ int cachet_cache_attach(struct cachet_attach *arg)
 	return 0;
 
 err_stats:
-	cache->fscache = NULL;
+	forget_fscache(cache);
 	cachet_stats_del(cache);
 err_quiesce:
 	quiesce(cache);
@@ -477,6 +504,7 @@ static int detach(struct cachet_cache *cache)
 	ret = cachet_commit(cache, true);
 	/* Whoever still holds a reference must not write any more. */
 	set_bit(CACHET_CACHE_OUT, &cache->flags);
+	forget_fscache(cache);
 	fscache_relinquish_cache(fscache);
 	cachet_stats_del(cache);
 	cachet_event(cache, CACHET_EVENT_DETACHED, 0, 0);

@@ -43,6 +43,7 @@ static int write_super(struct cachet_cache *cache, const struct cachet_super_inf
 int cachet_commit_begin(struct cachet_cache *cache)
 {
 	struct cachet_super_info s = cache->super;
+	unsigned int i;
 	int ret;
 
 	cache->crashed = !(s.flags & CACHET_SUPER_CLEAN);
@@ -54,12 +55,15 @@ int cachet_commit_begin(struct cachet_cache *cache)
 		/* Ids that were given since the last commit may be on disk. */
 		s.next_volume += s.geo.nr_volumes;
 	}
-	s.epoch++;
 	s.flags &= ~CACHET_SUPER_CLEAN;
 	s.written = ktime_get_real_seconds();
-	ret = write_super(cache, &s);
-	if (ret)
-		return ret;
+	/* Both copies: if one goes bad, or its write was lost, CLEAN is not found again. */
+	for (i = 0; i < 2; i++) {
+		s.epoch++;
+		ret = write_super(cache, &s);
+		if (ret)
+			return ret;
+	}
 	cache->super = s;
 	cache->committed = s.epoch;
 	cache->first_epoch = s.epoch + 1;

@@ -64,31 +64,62 @@ enum cachet_trust cachet_epoch_trust(const struct cachet_cache *cache, u64 epoch
 	return cachet_epoch_lost(&cache->super, epoch) ? CACHET_SUSPECT : CACHET_TRUSTED;
 }
 
+/* Read a set, under its lock: what the device can't read becomes an empty one. */
+static int read_set(struct cachet_cache *cache, void *set, u64 pos)
+{
+	int ret = cachet_io_read(cache, cache->index_file, set, CACHET_SET_BYTES, pos,
+				 CACHET_IO_INDEX_READ);
+
+	if (ret == -ENODATA) {
+		memset(set, 0, CACHET_SET_BYTES);
+		ret = cachet_heal_index(cache, set, pos);
+	}
+	return ret;
+}
+
+/* The same for who has not the lock, and has found that it can't be read. */
+static int read_set_again(struct cachet_cache *cache, u32 nr, void *set)
+{
+	struct mutex *lock = &cache->set_lock[nr % CACHET_SET_LOCKS];
+	int ret;
+
+	mutex_lock(lock);
+	ret = read_set(cache, set, cachet_set_pos(&cache->geo, nr));
+	mutex_unlock(lock);
+	return ret;
+}
+
 /**
  * cachet_index_find - look a record up
  * @cache: cache
  * @key: what to look for; an EXTENT of that generation only
  * @ret_rec: CACHET_RECORD_BYTES: a checked copy, if found
  *
- * May sleep. Return: its trust; CACHET_ABSENT if there is none; CACHET_UNKNOWN if
- * the set could not be read (no memory, a dying process, a bad disk).
+ * May sleep; takes the set's lock if the device can't read it. Return: its trust;
+ * CACHET_ABSENT if there is none; CACHET_UNKNOWN if the set could not be read (no
+ * memory, a dying process, a bad disk).
  */
 enum cachet_trust cachet_index_find(struct cachet_cache *cache, const struct cachet_key *key,
 				    void *ret_rec)
 {
-	u64 pos = cachet_set_pos(&cache->geo, key_set(cache, key));
+	u32 nr = key_set(cache, key);
+	u64 pos = cachet_set_pos(&cache->geo, nr);
 	enum cachet_trust trust = CACHET_ABSENT;
 	const char *why;
 	unsigned int i;
 	void *set;
+	int ret;
 
 	if (cachet_cache_out(cache))
 		return CACHET_ABSENT;
 	set = kmem_cache_alloc(cachet_set_slab, GFP_NOFS);
 	if (!set)
 		return CACHET_UNKNOWN;
-	if (cachet_io_read(cache, cache->index_file, set, CACHET_SET_BYTES, pos,
-			   CACHET_IO_INDEX_READ)) {
+	ret = cachet_io_read(cache, cache->index_file, set, CACHET_SET_BYTES, pos,
+			     CACHET_IO_INDEX_READ);
+	if (ret == -ENODATA)
+		ret = read_set_again(cache, nr, set);
+	if (ret) {
 		trust = CACHET_UNKNOWN;
 		goto out;
 	}
@@ -289,8 +320,7 @@ int cachet_index_put(struct cachet_cache *cache, const struct cachet_key *key, v
 
 	down_read(&cache->epoch_sem);
 	mutex_lock(lock);
-	ret = cachet_io_read(cache, cache->index_file, set, CACHET_SET_BYTES, pos,
-			     CACHET_IO_INDEX_READ);
+	ret = read_set(cache, set, pos);
 	if (ret)
 		goto out;
 	way = find_way(cache, key, set, pos);
@@ -357,6 +387,32 @@ int cachet_index_replace(struct cachet_cache *cache, u64 pos, const void *old, v
 }
 
 /**
+ * cachet_index_read_record - read what stands at a place of index
+ * @cache: cache
+ * @pos: byte offset of a record
+ * @rec: CACHET_RECORD_BYTES
+ *
+ * May sleep; takes the set's lock if the device can't read it. Return: 0 or -errno.
+ */
+int cachet_index_read_record(struct cachet_cache *cache, u64 pos, void *rec)
+{
+	int ret = cachet_io_read(cache, cache->index_file, rec, CACHET_RECORD_BYTES, pos,
+				 CACHET_IO_INDEX_READ);
+	u32 nr = (pos - cache->geo.sets) / CACHET_SET_BYTES;
+	void *set;
+
+	if (ret != -ENODATA)
+		return ret;
+	set = kmem_cache_alloc(cachet_set_slab, GFP_NOFS);
+	if (!set)
+		return -ENOMEM;
+	ret = read_set_again(cache, nr, set);
+	memcpy(rec, set + (pos - cachet_set_pos(&cache->geo, nr)), CACHET_RECORD_BYTES);
+	kmem_cache_free(cachet_set_slab, set);
+	return ret;
+}
+
+/**
  * cachet_index_drop - remove a record
  * @cache: cache
  * @key: whose; an EXTENT of any generation
@@ -375,8 +431,7 @@ int cachet_index_drop(struct cachet_cache *cache, const struct cachet_key *key)
 		return -EIO;
 	set = kmem_cache_alloc(cachet_set_slab, GFP_NOFS | __GFP_NOFAIL);
 	mutex_lock(lock);
-	ret = cachet_io_read(cache, cache->index_file, set, CACHET_SET_BYTES, pos,
-			     CACHET_IO_INDEX_READ);
+	ret = read_set(cache, set, pos);
 	if (!ret)
 		ret = drop_key(cache, key, set, pos, -1);
 	mutex_unlock(lock);

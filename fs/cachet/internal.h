@@ -13,7 +13,8 @@
  *   cache->epoch_sem    read: while a record gets its epoch and is written
  *   cache->roll_lock    opening and closing segments
  *   cache->set_lock[]   a set of the index: read, change one record, write
- *   object->spin, cache->log_lock, cache->objects_lock: spinlocks, never nested
+ *   object->spin, cache->log_lock, cache->objects_lock, cache->door_lock: spinlocks,
+ *	never nested
  *
  * All of the cache's own file I/O happens under memalloc_nofs_save(): the caller
  * may be write-back, and must not be entered again by reclaim.
@@ -188,6 +189,11 @@ struct cachet_cache {
 	atomic_t	nr_opens;	/* struct cachet_open alive */
 	wait_queue_head_t idle_wait;	/* For nr_opens, nr_refs */
 	struct work_struct reclaim_work;
+
+	/* heal.c */
+	spinlock_t	door_lock;	/* Guards these, and `fscache` against detaching */
+	unsigned int	media_errors;	/* Reads that failed, */
+	unsigned long	media_since;	/* from then on (jiffies), for an hour */
 
 	/* index.c */
 	struct mutex	set_lock[CACHET_SET_LOCKS];
@@ -377,6 +383,17 @@ int cachet_verify_block(struct cachet_obj *obj, u32 block);
 void cachet_corrupt(struct cachet_cache *cache, const struct cachet_map *m, u32 pages);
 int cachet_read_map(struct cachet_cache *cache, const struct cachet_map *m, u32 pages, void *buf);
 
+/* ---- heal.c ------------------------------------------------------------- */
+
+/* More errors than this within an hour are not a few bad places. */
+#define CACHET_MEDIA_ERRORS	64
+#define CACHET_MEDIA_JIFFIES	(3600 * HZ)
+
+bool cachet_media_error(struct cachet_cache *cache, enum cachet_io_site site, u64 pos, int err);
+int cachet_heal_index(struct cachet_cache *cache, const void *page, u64 pos);
+void cachet_heal_drop(struct cachet_obj *obj, u32 block, const struct cachet_map *m);
+void cachet_heal_block(struct cachet_obj *obj, u32 block, const struct cachet_piece *bad);
+
 /* ---- scrub.c ------------------------------------------------------------ */
 
 int cachet_scrub(struct cachet_cache *cache, struct cachet_scrub *told);
@@ -452,6 +469,7 @@ enum cachet_trust cachet_index_find(struct cachet_cache *cache, const struct cac
 int cachet_index_put(struct cachet_cache *cache, const struct cachet_key *key, void *rec,
 		     bool keep_epoch);
 int cachet_index_drop(struct cachet_cache *cache, const struct cachet_key *key);
+int cachet_index_read_record(struct cachet_cache *cache, u64 pos, void *rec);
 int cachet_index_replace(struct cachet_cache *cache, u64 pos, const void *old, void *new);
 enum cachet_trust cachet_epoch_trust(const struct cachet_cache *cache, u64 epoch);
 
@@ -499,6 +517,9 @@ void cachet_reclaim_committed(struct cachet_cache *cache, u64 epoch);
 u32 cachet_reclaim_target(const struct cachet_cache *cache);
 
 /* ---- io.c --------------------------------------------------------------- */
+
+/* The file ends before what is to be read: somebody has cut it. */
+#define CACHET_IO_TRUNCATED	(-ENXIO)
 
 bool cachet_io_must_punt(void);
 int cachet_io_read(struct cachet_cache *cache, struct file *file, void *buf, size_t len,

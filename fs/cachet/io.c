@@ -4,8 +4,9 @@
  *
  * All synchronous I/O on super, index and data passes here: with the daemon's
  * credentials, without entering the filesystem for memory, past the fault
- * injection hook, and to the one door if it fails. Asynchronous I/O on data is
- * in read.c and fill.c, under the same rules.
+ * injection hook, and to the one door if it fails, unless only a place can't be
+ * read (heal.c). Asynchronous I/O on data is in read.c and fill.c, under the same
+ * rules.
  *
  * May sleep. Takes no lock of ours.
  */
@@ -20,11 +21,20 @@ static bool harmless(int err)
 	return err == -ENOMEM || err == -EINTR || err == -EAGAIN;
 }
 
-static int finish(struct cachet_cache *cache, enum cachet_io_site site, ssize_t ret)
+static int finish(struct cachet_cache *cache, enum cachet_io_site site, u64 pos, ssize_t ret)
 {
-	if (ret < 0 && !harmless(ret))
+	if (ret >= 0 || harmless(ret))
+		return min(ret, 0);
+	switch (site) {
+	case CACHET_IO_SUPER_READ:
+	case CACHET_IO_INDEX_READ:
+	case CACHET_IO_SEAL_READ:
+	case CACHET_IO_SUMMARY_READ:
+		return cachet_media_error(cache, site, pos, ret) ? -ENODATA : -EIO;
+	default:
 		cachet_io_error(cache, site, ret);
-	return ret < 0 ? ret : 0;
+		return ret;
+	}
 }
 
 /**
@@ -78,7 +88,7 @@ static ssize_t read_all(struct file *file, void *buf, size_t len, loff_t pos)
 	while (len) {
 		n = kernel_read(file, buf, len, &pos);
 		if (n <= 0) {
-			n = n ?: -EIO;
+			n = n ?: CACHET_IO_TRUNCATED;
 			break;
 		}
 		buf += n;
@@ -115,6 +125,64 @@ static ssize_t write_all(struct file *file, void *buf, size_t len, loff_t pos)
 	return n;
 }
 
+/* A synchronous direct read or write, with the credentials of who calls. */
+static int direct(struct cachet_cache *cache, struct file *file, void *buf, size_t len, u64 pos,
+		  bool write)
+{
+	unsigned int i, nr = len >> PAGE_SHIFT, nofs = memalloc_nofs_save();
+	struct iov_iter iter;
+	struct bio_vec *bv;
+	struct kiocb iocb;
+	ssize_t n = -ENOMEM;
+
+	bv = kvmalloc_array(nr, sizeof(*bv), GFP_KERNEL);
+	if (!bv)
+		goto out;
+	for (i = 0; i < nr; i++) {
+		void *p = buf + ((size_t)i << PAGE_SHIFT);
+		struct page *page = is_vmalloc_addr(p) ? vmalloc_to_page(p) : virt_to_page(p);
+
+		bvec_set_page(&bv[i], page, PAGE_SIZE, 0);
+	}
+	iov_iter_bvec(&iter, write ? ITER_SOURCE : ITER_DEST, bv, nr, len);
+	init_sync_kiocb(&iocb, file);
+	iocb.ki_pos = pos;
+	iocb.ki_flags |= IOCB_DIRECT;
+	if (write && file == cache->super_file)
+		iocb.ki_flags |= IOCB_DSYNC | IOCB_SYNC;
+
+	n = write ? vfs_iocb_iter_write(file, &iocb, &iter) : vfs_iocb_iter_read(file, &iocb, &iter);
+	kvfree(bv);
+	if (n >= 0)
+		n = n == len ? 0 : write ? -EIO : CACHET_IO_TRUNCATED;
+out:
+	memalloc_nofs_restore(nofs);
+	return n;
+}
+
+/*
+ * The page cache reads more than it is asked for, and where one sector of that is
+ * bad, none of it can be had. Read this page alone, past it.
+ */
+static ssize_t read_alone(struct cachet_cache *cache, struct file *file, void *buf, size_t len,
+			  u64 pos)
+{
+	u32 off = pos & (CACHET_PAGE_BYTES - 1);
+	void *page;
+	ssize_t n;
+
+	if (off + len > CACHET_PAGE_BYTES)
+		return -EIO;
+	page = (void *)__get_free_page(GFP_NOFS);
+	if (!page)
+		return -ENOMEM;
+	n = direct(cache, file, page, CACHET_PAGE_BYTES, pos - off, false);
+	if (!n)
+		memcpy(buf, page + off, len);
+	free_page((unsigned long)page);
+	return n;
+}
+
 /**
  * cachet_io_read - read a file of the cache through the page cache
  * @cache: cache
@@ -124,7 +192,8 @@ static ssize_t write_all(struct file *file, void *buf, size_t len, loff_t pos)
  * @pos: byte offset
  * @site: for errors and fault injection
  *
- * Return: 0 or -errno; then @buf is undefined.
+ * Return: 0 or -errno; then @buf is undefined. -ENODATA: the device can't read this
+ * place; that is counted and told, and what was there is to be dropped.
  */
 int cachet_io_read(struct cachet_cache *cache, struct file *file, void *buf, size_t len,
 		   u64 pos, enum cachet_io_site site)
@@ -137,9 +206,11 @@ int cachet_io_read(struct cachet_cache *cache, struct file *file, void *buf, siz
 		/* To be killed is no reason not to know what stands there: much follows from it. */
 		if (n == -EINTR)
 			n = punt(read_all, file, buf, len, pos);
+		if (n < 0 && !harmless(n))
+			n = read_alone(cache, file, buf, len, pos);
 	}
 	revert_creds(cred);
-	return finish(cache, site, n);
+	return finish(cache, site, pos, n);
 }
 
 /**
@@ -163,7 +234,7 @@ int cachet_io_write(struct cachet_cache *cache, struct file *file, const void *b
 		n = cachet_io_must_punt() ? punt(write_all, file, (void *)buf, len, pos) :
 					    write_all(file, (void *)buf, len, pos);
 	revert_creds(cred);
-	return finish(cache, site, n);
+	return finish(cache, site, pos, n);
 }
 
 /**
@@ -176,48 +247,18 @@ int cachet_io_write(struct cachet_cache *cache, struct file *file, const void *b
  * @write: true: write, and return when it is durable (for super) or done (for data)
  * @site: for errors and fault injection
  *
- * Return: 0 or -errno.
+ * Return: 0 or -errno. -ENODATA: as of cachet_io_read().
  */
 int cachet_io_direct(struct cachet_cache *cache, struct file *file, void *buf, size_t len,
 		     u64 pos, bool write, enum cachet_io_site site)
 {
-	unsigned int i, nr = len >> PAGE_SHIFT, nofs;
-	const struct cred *cred;
-	struct bio_vec *bv;
-	struct iov_iter iter;
-	struct kiocb iocb;
-	ssize_t n;
+	const struct cred *cred = override_creds(cache->cred);
+	int ret = cachet_inject(site);
 
-	nofs = memalloc_nofs_save();
-	bv = kvmalloc_array(nr, sizeof(*bv), GFP_KERNEL);
-	if (!bv) {
-		memalloc_nofs_restore(nofs);
-		return -ENOMEM;
-	}
-	for (i = 0; i < nr; i++) {
-		void *p = buf + ((size_t)i << PAGE_SHIFT);
-		struct page *page = is_vmalloc_addr(p) ? vmalloc_to_page(p) : virt_to_page(p);
-
-		bvec_set_page(&bv[i], page, PAGE_SIZE, 0);
-	}
-	iov_iter_bvec(&iter, write ? ITER_SOURCE : ITER_DEST, bv, nr, len);
-	init_sync_kiocb(&iocb, file);
-	iocb.ki_pos = pos;
-	iocb.ki_flags |= IOCB_DIRECT;
-	if (write && file == cache->super_file)
-		iocb.ki_flags |= IOCB_DSYNC | IOCB_SYNC;
-
-	cred = override_creds(cache->cred);
-	n = cachet_inject(site);
-	if (!n)
-		n = write ? vfs_iocb_iter_write(file, &iocb, &iter) :
-			    vfs_iocb_iter_read(file, &iocb, &iter);
+	if (!ret)
+		ret = direct(cache, file, buf, len, pos, write);
 	revert_creds(cred);
-	kvfree(bv);
-	memalloc_nofs_restore(nofs);
-	if (n >= 0 && n != len)
-		n = -EIO;
-	return finish(cache, site, n);
+	return finish(cache, site, pos, ret);
 }
 
 /**

@@ -146,18 +146,23 @@ int cachet_seg_write_dirty(struct cachet_cache *cache, u64 epoch)
 	const u32 batch = CACHET_SET_BYTES / sizeof(struct cachet_segment);
 	struct cachet_segment *d;
 	u32 i, n, last;
+	bool dirty;
 	int ret = 0;
 
 	if (!cache->seg)	/* An attach that failed early */
 		return 0;
 	d = kmem_cache_alloc(cachet_set_slab, GFP_NOFS | __GFP_NOFAIL);
-	for (i = 0; !ret && i < cache->geo.nr_segments; i++) {
-		if (!(READ_ONCE(cache->seg[i].flags) & CACHET_SEG_DIRTY))
-			continue;
+	/* By whole pages: what stands there need not be read, which may not be possible. */
+	for (i = 0; !ret && i < cache->geo.nr_segments; i = last) {
 		last = min(cache->geo.nr_segments, i + batch);
+		for (n = i, dirty = false; n < last && !dirty; n++)
+			dirty = READ_ONCE(cache->seg[n].flags) & CACHET_SEG_DIRTY;
+		if (!dirty)
+			continue;
+		memset(d, 0, CACHET_SET_BYTES);
 		spin_lock(&cache->log_lock);
-		for (n = 0; i + n < last && (cache->seg[i + n].flags & CACHET_SEG_DIRTY); n++) {
-			struct cachet_seg *seg = &cache->seg[i + n];
+		for (n = i; n < last; n++) {
+			struct cachet_seg *seg = &cache->seg[n];
 			struct cachet_segment_info info = {
 				.epoch		= epoch,
 				.generation	= seg->generation,
@@ -171,16 +176,13 @@ int cachet_seg_write_dirty(struct cachet_cache *cache, u64 epoch)
 			if (seg->flags & CACHET_SEG_SUMMARY)
 				info.flags = CACHET_SEGMENT_SUMMARY;
 			seg->flags &= ~CACHET_SEG_DIRTY;
-			cachet_segment_encode(&d[n], cache->seed,
-					      cachet_segment_pos(&cache->geo, i + n), &info);
+			cachet_segment_encode(&d[n - i], cache->seed,
+					      cachet_segment_pos(&cache->geo, n), &info);
 		}
 		spin_unlock(&cache->log_lock);
-		if (!n)
-			continue;
-		ret = cachet_io_write(cache, cache->index_file, d, n * sizeof(*d),
+		ret = cachet_io_write(cache, cache->index_file, d, CACHET_SET_BYTES,
 				      cachet_segment_pos(&cache->geo, i),
 				      CACHET_IO_INDEX_WRITE);
-		i += n - 1;
 		cond_resched();
 	}
 	kmem_cache_free(cachet_set_slab, d);
@@ -357,6 +359,10 @@ int cachet_log_load(struct cachet_cache *cache)
 
 		ret = cachet_io_read(cache, cache->index_file, d, nr * sizeof(*d),
 				     cachet_segment_pos(&cache->geo, i), CACHET_IO_INDEX_READ);
+		if (ret == -ENODATA) {	/* Nothing may point into these any more */
+			memset(d, 0, CACHET_SET_BYTES);
+			ret = cachet_heal_index(cache, d, cachet_segment_pos(&cache->geo, i));
+		}
 		for (n = 0; !ret && n < nr; n++)
 			load_one(cache, &cache->seg[i + n], &d[n], &reopen);
 	}

@@ -6,7 +6,8 @@
  *   read     -> map -> hold the segment -> one direct asynchronous read for each
  *               piece -> all complete: still the same content? -> done
  *
- * A read is all or nothing: any failure hands the whole of it to the server.
+ * A read is all or nothing: any failure hands the whole of it to the server. A piece
+ * that the device can't read costs its block (heal.c).
  * Process context to submit; completions come in any, and are passed on in a task.
  */
 #include <linux/file.h>
@@ -34,6 +35,10 @@ struct cachet_rd_part {
 	struct cachet_rd *rd;
 	struct cachet_seg *seg;
 	size_t		bytes;
+	struct cachet_piece piece;	/* What is read of it */
+	u32		block;		/* It is of */
+	int		error;
+	struct work_struct work;	/* After an error */
 };
 
 static struct cachet_map *map_alloc(void)
@@ -174,28 +179,48 @@ static void part_put(struct cachet_rd_part *part)
 		kfree(part);
 }
 
-static void part_complete(struct kiocb *iocb, long ret)
+static void part_end(struct cachet_rd_part *part)
 {
-	struct cachet_rd_part *part = container_of(iocb, struct cachet_rd_part, iocb);
 	struct cachet_rd *rd = part->rd;
 
-	if (ret >= 0 && ret != part->bytes)
-		ret = -EIO;
-	if (ret < 0) {
-		cmpxchg(&rd->error, 0, (int)ret);
-		/* Misaligned buffers and want of memory are no fault of the device. */
-		if (ret != -EINVAL && ret != -ENOMEM && ret != -EAGAIN && ret != -EINTR)
-			cachet_io_error(rd->obj->cache, CACHET_IO_DATA_READ, ret);
-	}
 	cachet_seg_put(rd->obj->cache, part->seg);
 	fput(part->iocb.ki_filp);
 	part_put(part);
 	rd_put(rd);
 }
 
+/* The server is asked when the block is gone from the index: then it is kept anew. */
+static void part_failed(struct work_struct *work)
+{
+	struct cachet_rd_part *part = container_of(work, struct cachet_rd_part, work);
+	struct cachet_obj *obj = part->rd->obj;
+
+	if (cachet_media_error(obj->cache, CACHET_IO_DATA_READ, part->iocb.ki_pos, part->error))
+		cachet_heal_block(obj, part->block, &part->piece);
+	part_end(part);
+}
+
+static void part_complete(struct kiocb *iocb, long ret)
+{
+	struct cachet_rd_part *part = container_of(iocb, struct cachet_rd_part, iocb);
+
+	if (ret >= 0 && ret != part->bytes)
+		ret = CACHET_IO_TRUNCATED;
+	if (ret < 0)
+		cmpxchg(&part->rd->error, 0, (int)ret);
+	/* Misaligned buffers and want of memory are no fault of the device. */
+	if (ret >= 0 || ret == -EINVAL || ret == -ENOMEM || ret == -EAGAIN || ret == -EINTR) {
+		part_end(part);
+		return;
+	}
+	part->error = ret;
+	INIT_WORK(&part->work, part_failed);
+	queue_work(cachet_wq, &part->work);
+}
+
 /* Begin to read one piece into the next bytes of @iter. */
-static int submit(struct cachet_rd *rd, const struct cachet_piece *p, u32 skip, size_t bytes,
-		  struct iov_iter *iter)
+static int submit(struct cachet_rd *rd, u32 block, const struct cachet_piece *p, u32 skip,
+		  size_t bytes, struct iov_iter *iter)
 {
 	struct cachet_cache *cache = rd->obj->cache;
 	struct cachet_rd_part *part;
@@ -216,6 +241,9 @@ static int submit(struct cachet_rd *rd, const struct cachet_piece *p, u32 skip, 
 	refcount_set(&part->ref, 2);
 	part->rd = rd;
 	part->bytes = bytes;
+	part->block = block;
+	part->piece = *p;
+	part->piece.page += skip;
 	part->iocb.ki_filp = get_file(cache->data_file);
 	part->iocb.ki_pos = (u64)(p->page + skip) << CACHET_PAGE_SHIFT;
 	part->iocb.ki_flags = IOCB_DIRECT;
@@ -296,7 +324,7 @@ void cachet_read(struct cachet_obj *obj, u64 page, struct iov_iter *iter,
 				break;
 			}
 			n = min_t(u64, p->off + p->len - off, end - page);
-			err = submit(rd, p, off - p->off, (size_t)n << CACHET_PAGE_SHIFT, iter);
+			err = submit(rd, block, p, off - p->off, (size_t)n << CACHET_PAGE_SHIFT, iter);
 			page += n;
 		} while (!err && page < end && page >> shift == block);
 	}

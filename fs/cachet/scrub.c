@@ -113,6 +113,7 @@ static int drop_head_block(struct scrub *s, u64 pos, const union cachet_any_reco
 	return cachet_index_replace(s->cache, pos, r, &rest);
 }
 
+/* A record whose block does not match its digest, or can't be read. */
 static void drop_record(struct scrub *s, u64 pos, const union cachet_any_record *r)
 {
 	struct cachet_key content = { .kind = CACHET_REC_CONTENT, .fp = s->map.digest };
@@ -124,8 +125,6 @@ static void drop_record(struct scrub *s, u64 pos, const union cachet_any_record 
 		cachet_index_replace(s->cache, pos, r, NULL);
 	if (r->head.kind != CACHET_REC_CONTENT)
 		cachet_index_drop(s->cache, &content);
-	cachet_corrupt(s->cache, &s->map, s->pages);
-	trace_cachet_corrupt(s->cache, 0, block_of(r), s->map.piece[0].page, false);
 	/* It may have come into memory while this was read. */
 	verify_object(s, r);
 }
@@ -152,10 +151,16 @@ static int scrub_record(struct scrub *s, u64 pos, const union cachet_any_record 
 			cachet_count(cache, blocks_verified);
 			cachet_digest_buffer(s->buf, (size_t)s->pages << CACHET_PAGE_SHIFT, digest);
 			if (memcmp(digest, s->map.digest, sizeof(digest))) {
-				drop_record(s, pos, r);
+				cachet_corrupt(cache, &s->map, s->pages);
+				trace_cachet_corrupt(cache, 0, block_of(r), s->map.piece[0].page,
+						     false);
 				ret = -EBADMSG;
 			}
 		}
+		if (ret == -ENODATA)
+			ret = -EBADMSG;
+		if (ret == -EBADMSG)
+			drop_record(s, pos, r);
 	}
 	if (ret == -ESTALE)	/* Reused meanwhile */
 		return 0;
@@ -179,8 +184,7 @@ static int scrub_slot(struct scrub *s, u64 slot)
 	down_read(&cache->seal_sem);
 	if (cache->sealer && !test_bit(CACHET_CACHE_LEAVING, &cache->flags)) {
 		ret = cachet_cache_out(cache) ? -EIO :
-			cachet_io_read(cache, cache->index_file, &r, sizeof(r), pos,
-				       CACHET_IO_INDEX_READ);
+			cachet_index_read_record(cache, pos, &r);
 		if (!ret)
 			ret = scrub_record(s, pos, &r);
 	}

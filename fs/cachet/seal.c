@@ -225,7 +225,7 @@ static void seal_block(struct cachet_seal_job *job, struct cachet_map *old,
 	struct cachet_open *open = NULL;
 	u8 digest[CACHET_DIGEST_BYTES];
 	u32 pages, nr, i;
-	int parts;
+	int parts, ret;
 
 	mutex_lock(&obj->lock);
 	cachet_map_load(obj, job->block, old);
@@ -236,7 +236,10 @@ static void seal_block(struct cachet_seal_job *job, struct cachet_map *old,
 	if (!pages || (old->flags & (CACHET_REC_SEALED | CACHET_MAP_SUSPECT)) ||
 	    cachet_map_pages(old) != pages)
 		return;
-	if (cachet_read_map(cache, old, pages, cache->seal_buffer))
+	ret = cachet_read_map(cache, old, pages, cache->seal_buffer);
+	if (ret == -ENODATA)
+		cachet_heal_block(obj, job->block, &old->piece[0]);
+	if (ret)
 		return;
 	cachet_digest_buffer(cache->seal_buffer, (size_t)pages << PAGE_SHIFT, digest);
 

@@ -118,7 +118,8 @@ bool cachet_must_verify(const struct cachet_cache *cache, u8 flags,
  * @pages: pages of the block
  * @buf: page-aligned, @pages pages
  *
- * Return: 0; -ESTALE: the bytes are gone; -errno.
+ * Return: 0; -ESTALE: the bytes are gone; -ENODATA: the device can't read them;
+ * -errno.
  */
 int cachet_read_map(struct cachet_cache *cache, const struct cachet_map *m, u32 pages, void *buf)
 {
@@ -174,13 +175,12 @@ void cachet_corrupt(struct cachet_cache *cache, const struct cachet_map *m, u32 
  *
  * A suspect block that passes is recorded anew, and trusted from then on.
  *
- * Return: 0: yes; -EBADMSG: it failed and was dropped; -ENOENT: the object is dead;
+ * Return: 0: yes; -EBADMSG: it failed, or can't be read, and was dropped; -ENOENT: the object is dead;
  * -ENOMEM and other: not now.
  */
 int cachet_verify_block(struct cachet_obj *obj, u32 block)
 {
 	struct cachet_cache *cache = obj->cache;
-	struct cachet_key key = { .kind = CACHET_REC_CONTENT };
 	u8 digest[CACHET_DIGEST_BYTES];
 	struct cachet_piece bad;
 	struct cachet_map *m;
@@ -212,6 +212,10 @@ int cachet_verify_block(struct cachet_obj *obj, u32 block)
 		goto out;
 	}
 	ret = cachet_read_map(cache, m, pages, buf);
+	if (ret == -ENODATA) {
+		ret = -EBADMSG;
+		cachet_heal_drop(obj, block, m);
+	}
 	if (ret)	/* Reused, interrupted, no memory; a bad disk has said so itself */
 		goto out;
 	cachet_count(cache, blocks_verified);
@@ -226,10 +230,7 @@ int cachet_verify_block(struct cachet_obj *obj, u32 block)
 		goto out;
 	}
 	ret = -EBADMSG;
-	cachet_map_forget(obj, block);
-	/* Nor may the bad copy be found by who brings the good one. */
-	key.fp = m->digest;
-	cachet_index_drop(cache, &key);
+	cachet_heal_drop(obj, block, m);
 	if (suspect) {
 		/* Expected of a crash: what was under way did not arrive whole. */
 		cachet_count(cache, suspect_dropped);

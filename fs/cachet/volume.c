@@ -14,6 +14,23 @@
 #include "internal.h"
 #include "trace.h"
 
+/*
+ * The volumes of a page that can't be read are gone. Their slots are bad, not empty:
+ * behind an empty one nobody looks.
+ */
+static int slots_heal(struct cachet_cache *cache, u64 pos)
+{
+	void *page = kmem_cache_alloc(cachet_set_slab, GFP_NOFS);
+	int err;
+
+	if (!page)
+		return -ENOMEM;
+	memset(page, 0xff, CACHET_SET_BYTES);
+	err = cachet_heal_index(cache, page, round_down(pos, CACHET_SET_BYTES));
+	kmem_cache_free(cachet_set_slab, page);
+	return err;
+}
+
 static int slot_read(struct cachet_cache *cache, u32 slot, struct cachet_volume_data *ret)
 {
 	u64 pos = cachet_volume_pos(&cache->geo, slot);
@@ -24,6 +41,8 @@ static int slot_read(struct cachet_cache *cache, u32 slot, struct cachet_volume_
 	if (!d)
 		return -ENOMEM;
 	err = cachet_io_read(cache, cache->index_file, d, sizeof(*d), pos, CACHET_IO_INDEX_READ);
+	if (err == -ENODATA)
+		err = slots_heal(cache, pos) ?: -EBADMSG;
 	if (!err)
 		err = cachet_volume_decode(d, cache->seed, pos, ret);
 	if (!err && cachet_epoch_trust(cache, ret->epoch) == CACHET_ABSENT)

@@ -61,7 +61,7 @@ int fscache_add_cache(struct fscache_cache *cache, const struct fscache_cache_op
 
 void fscache_io_error(struct fscache_cache *cache)
 {
-	model_fail("out of service without an error of the disk");
+	model_fail("out of service for what is no reason: %d", the_cache->error);
 }
 
 void fscache_withdraw_cookie(struct fscache_cookie *cookie)

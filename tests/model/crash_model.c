@@ -77,6 +77,7 @@ static void make_world(void)
 	world_full = one_in(4);
 	world_writes = one_in(3);
 	world_flags = one_in(4) ? CACHET_ATTACH_VERIFY : 0;
+	disk_rots = one_in(6);
 	disk_format(&the_geo);
 	server_init();
 }

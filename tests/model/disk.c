@@ -15,6 +15,10 @@
  * device had read the page while it was written to. That may cost a record that
  * was only touched, so nothing is promised there; but it must not cost a byte.
  *
+ * With `disk_rots`, places go bad: a sector of index or data can't be read until it is
+ * written again; and of super one copy may be unreadable, damaged, or older than it
+ * was said to be. That may cost whatever was there, so nothing is promised, but no byte.
+ *
  * To see more than one outcome of a crash, the sectors that change while one is
  * looked at are noted, and put back.
  */
@@ -35,6 +39,8 @@ struct sim {
 	u8	*cur, *dur;
 	u32	*newest;		/* Of each sector: in versions, or NONE */
 	u8	*noted;			/* Of each sector: is in the undo list */
+	u8	*bad;			/* Of each sector: can't be read */
+	u32	nr_bad;
 	struct version *versions;
 	u32	nr, room;
 	struct version *crash;		/* versions, at the last crash */
@@ -45,6 +51,7 @@ struct undo {
 	struct sim *sim;
 	u32	sector;
 	u8	cur[SECTOR], dur[SECTOR];
+	u8	bad;
 };
 
 struct flight {
@@ -61,7 +68,12 @@ static u32 nr_undo, room_undo;
 static bool undoing;
 static struct flight flights[64];
 static u32 nr_flights;
+static struct {
+	u8	older[SECTOR];		/* What it held before */
+	bool	rotten;
+} supers[2], supers_aside[2];		/* The copies; and at the last crash */
 bool disk_halves;			/* Sectors of index are torn, too */
+bool disk_rots;				/* Places go bad */
 
 static void *grow(void *p, u32 *room, u32 nr, size_t each)
 {
@@ -84,10 +96,79 @@ static void note(struct sim *s, u32 sector)
 	u = &undo[nr_undo++];
 	u->sim = s;
 	u->sector = sector;
+	u->bad = s->bad[sector];
 	memcpy(u->cur, s->cur + (size_t)sector * SECTOR, SECTOR);
 	memcpy(u->dur, s->dur + (size_t)sector * SECTOR, SECTOR);
 	s->noted[sector] = 1;
 }
+
+/* ---- places that go bad ------------------------------------------------- */
+
+static void set_bad(struct sim *s, u32 sector, bool bad)
+{
+	if (s->bad[sector] == bad)
+		return;
+	note(s, sector);
+	s->bad[sector] = bad;
+	s->nr_bad += bad ? 1 : -1;
+}
+
+/* A page is read whole, or not at all. */
+static bool readable(struct sim *s, u64 pos, size_t len)
+{
+	u32 sector = pos / CACHET_PAGE_BYTES * (CACHET_PAGE_BYTES / SECTOR);
+	u32 end = DIV_ROUND_UP(pos + len, CACHET_PAGE_BYTES) * (CACHET_PAGE_BYTES / SECTOR);
+
+	for (; s->nr_bad && sector < end; sector++)
+		if (s->bad[sector])
+			return false;
+	return true;
+}
+
+/* To change a part of a page, its rest must be read. */
+static bool writable(struct sim *s, u64 pos, size_t len)
+{
+	return !((pos | len) % CACHET_PAGE_BYTES) || readable(s, pos, len);
+}
+
+/* One more place of index or data. The id pages are left alone: the tool mends these. */
+static void rot(void)
+{
+	struct sim *s = &sims[one_in(2) ? DISK_INDEX : DISK_DATA];
+	u32 last = s->file.inode.i_size / SECTOR - CACHET_PAGE_BYTES / SECTOR;
+	u32 sector = below(last);
+
+	if (s->file.nr == DISK_INDEX)
+		sector += CACHET_PAGE_BYTES / SECTOR;
+	if (s->nr_bad < 4)
+		set_bad(s, sector, true);
+}
+
+/* Of a crash, or a device that lies: one copy of super is not what was written. Not two. */
+static void rot_super(void)
+{
+	struct sim *s = &sims[DISK_SUPER];
+	u32 copy = below(2), sector = copy * CACHET_SUPER_STRIDE / SECTOR;
+	u8 *at = s->cur + (size_t)sector * SECTOR;
+
+	if (supers[!copy].rotten)
+		return;
+	supers[copy].rotten = true;
+	note(s, sector);
+	switch (below(3)) {
+	case 0:
+		set_bad(s, sector, true);
+		break;
+	case 1:
+		at[below(SECTOR)] ^= 1 << below(8);
+		break;
+	default:
+		memcpy(at, supers[copy].older, SECTOR);
+	}
+	memcpy(s->dur + (size_t)sector * SECTOR, at, SECTOR);
+}
+
+/* ---- writes and flushes ------------------------------------------------- */
 
 static void add_version(struct sim *s, u32 sector, const u8 *bytes)
 {
@@ -111,7 +192,11 @@ static void write_bytes(struct sim *s, const u8 *bytes, size_t len, u64 pos)
 		return;
 	for (sector = pos / SECTOR; sector <= (pos + len - 1) / SECTOR; sector++)
 		note(s, sector);
+	if (s->file.nr == DISK_SUPER)
+		memcpy(supers[pos / CACHET_SUPER_STRIDE].older, s->dur + pos, SECTOR);
 	memcpy(s->cur + pos, bytes, len);
+	for (sector = pos / SECTOR; s->nr_bad && sector <= (pos + len - 1) / SECTOR; sector++)
+		set_bad(s, sector, false);
 	for (sector = pos / SECTOR; sector <= (pos + len - 1) / SECTOR; sector++)
 		add_version(s, sector, s->cur + (size_t)sector * SECTOR);
 }
@@ -136,6 +221,8 @@ static void flush(struct sim *s)
 			continue;
 		note(s, s->versions[i].sector);
 		memcpy(s->dur + at, s->cur + at, SECTOR);
+		if (s->file.nr == DISK_SUPER)
+			supers[at / CACHET_SUPER_STRIDE].rotten = false;
 	}
 	forget_versions(s);
 }
@@ -149,6 +236,10 @@ struct file *fget(int fd)
 
 ssize_t kernel_read(struct file *file, void *buf, size_t len, loff_t *pos)
 {
+	if (disk_rots && one_in(2000))
+		rot();
+	if (!readable(&sims[file->nr], *pos, len))
+		return -EIO;
 	memcpy(buf, sims[file->nr].cur + *pos, len);
 	*pos += len;
 	return len;
@@ -157,6 +248,8 @@ ssize_t kernel_read(struct file *file, void *buf, size_t len, loff_t *pos)
 ssize_t kernel_write(struct file *file, const void *buf, size_t len, loff_t *pos)
 {
 	model_step();
+	if (!writable(&sims[file->nr], *pos, len))
+		return -EIO;
 	write_bytes(&sims[file->nr], buf, len, *pos);
 	*pos += len;
 	return len;
@@ -167,6 +260,8 @@ ssize_t vfs_iocb_iter_read(struct file *file, struct kiocb *iocb, struct iov_ite
 	size_t n = iter->count;
 
 	model_yield();
+	if (!readable(&sims[file->nr], iocb->ki_pos, n))
+		return -EIO;
 	memcpy(iter->at, sims[file->nr].cur + iocb->ki_pos, n);
 	iov_iter_advance(iter, n);
 	return n;
@@ -291,6 +386,7 @@ void disk_image(bool keep)
 	u32 file, i;
 
 	undoing = !keep;
+	memcpy(supers_aside, supers, sizeof(supers));
 	disk_halves = one_in(8);
 	for (file = 0; file < NR_DISK_FILES; file++) {
 		u32 percent = percents[below(sizeof(percents))];
@@ -308,6 +404,10 @@ void disk_image(bool keep)
 			memcpy(s->dur + at, s->cur + at, SECTOR);
 		}
 	}
+	if (disk_rots && one_in(2))
+		rot();
+	if (disk_rots && one_in(4))
+		rot_super();
 }
 
 /**
@@ -320,11 +420,14 @@ void disk_back(void)
 	nr_flights = 0;
 	for (file = 0; file < NR_DISK_FILES; file++)
 		forget_versions(&sims[file]);
+	memcpy(supers, supers_aside, sizeof(supers));
 	while (nr_undo) {
 		struct undo *u = &undo[--nr_undo];
 
 		memcpy(u->sim->cur + (size_t)u->sector * SECTOR, u->cur, SECTOR);
 		memcpy(u->sim->dur + (size_t)u->sector * SECTOR, u->dur, SECTOR);
+		u->sim->nr_bad += u->bad - u->sim->bad[u->sector];
+		u->sim->bad[u->sector] = u->bad;
 		u->sim->noted[u->sector] = 0;
 	}
 	undoing = false;
@@ -340,11 +443,14 @@ static void size_file(u32 nr, u64 bytes)
 	free(s->dur);
 	free(s->newest);
 	free(s->noted);
+	free(s->bad);
 	s->cur = calloc(1, bytes);
 	s->dur = calloc(1, bytes);
 	s->newest = malloc(bytes / SECTOR * sizeof(*s->newest));
 	s->noted = calloc(1, bytes / SECTOR);
-	if (!s->cur || !s->dur || !s->newest || !s->noted)
+	s->bad = calloc(1, bytes / SECTOR);
+	s->nr_bad = 0;
+	if (!s->cur || !s->dur || !s->newest || !s->noted || !s->bad)
 		abort();
 	memset(s->newest, 0xff, bytes / SECTOR * sizeof(*s->newest));
 	s->nr = 0;
@@ -361,7 +467,7 @@ static void size_file(u32 nr, u64 bytes)
  */
 void disk_format(const struct cachet_geometry *geo)
 {
-	struct cachet_super_info s = { .epoch = 1, .created = 1, .written = 1, .next_volume = 1,
+	struct cachet_super_info s = { .created = 1, .written = 1, .next_volume = 1,
 				       .flags = CACHET_SUPER_CLEAN, .geo = *geo };
 	u32 i;
 
@@ -373,10 +479,16 @@ void disk_format(const struct cachet_geometry *geo)
 	for (i = 0; i < CACHET_UUID_BYTES; i++)
 		s.uuid[i] = rnd();
 	strcpy(s.tag, "model");
-	cachet_super_encode((void *)(sims[DISK_SUPER].cur + CACHET_SUPER_STRIDE), &s);
+	for (s.epoch = 1; s.epoch <= 2; s.epoch++)
+		cachet_super_encode((void *)(sims[DISK_SUPER].cur +
+					     (s.epoch & 1) * CACHET_SUPER_STRIDE), &s);
 	cachet_file_id_encode((void *)sims[DISK_INDEX].cur, CACHET_INDEX_MAGIC, s.uuid, 0);
 	cachet_file_id_encode((void *)(sims[DISK_DATA].cur + geo->data_bytes - CACHET_PAGE_BYTES),
 			      CACHET_DATA_MAGIC, s.uuid, geo->data_bytes - CACHET_PAGE_BYTES);
 	for (i = 0; i < NR_DISK_FILES; i++)
 		memcpy(sims[i].dur, sims[i].cur, sims[i].file.inode.i_size);
+	for (i = 0; i < 2; i++)
+		memcpy(supers[i].older, sims[DISK_SUPER].cur + i * CACHET_SUPER_STRIDE, SECTOR);
+	memset(supers_aside, 0, sizeof(supers_aside));
+	supers[0].rotten = supers[1].rotten = false;
 }

@@ -61,6 +61,7 @@ void model_beside_commit(void);
 enum disk_file { DISK_SUPER, DISK_INDEX, DISK_DATA, NR_DISK_FILES };
 
 extern bool disk_halves;
+extern bool disk_rots;
 
 void disk_format(const struct cachet_geometry *geo);
 bool disk_in_flight(void);

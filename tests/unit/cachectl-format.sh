@@ -76,7 +76,7 @@ says out "cache 'one'"
 	"600 600 600 700 " ] || fail "modes: $(stat -c '%n %a' "$tmp"/c/*)"
 [ "$(find "$tmp/c" -mindepth 1 | wc -l)" = 3 ] || fail "other files in the cache"
 run 0 "$cachectl" dump --all "$tmp/c"
-says out "epoch          1"
+says out "epoch          2"
 run 0 "$cachectl" dump --all --json "$tmp/c"
 json 'd["super"]["tag"] == "one" and d["super"]["clean"] and d["records_count"]["bad"] == 0'
 
@@ -103,6 +103,8 @@ says err "holds no cache"
 run 0 "$cachectl" format --any-fs --size 40M --json "$tmp/e"
 json 'd["tag"] == "cachet" and d["segments"] >= 16'
 printf '\377' | dd of="$tmp/e/super" bs=1 seek=4200 conv=notrunc status=none
+run 0 "$cachectl" dump "$tmp/e"
+printf '\377' | dd of="$tmp/e/super" bs=1 seek=104 conv=notrunc status=none
 run 1 "$cachectl" dump "$tmp/e"
 says err "super can't be used"
 

@@ -324,10 +324,12 @@ static void format_is_read_back(void **state)
 	if (cachet_image_open(in_dir("c"), &image, &why))
 		fail_msg("%s", why.text);
 	assert_string_equal(image.super.tag, "unit");
-	assert_int_equal(image.super.epoch, 1);
+	assert_int_equal(image.super.epoch, 2);
 	assert_int_equal(image.super.flags, CACHET_SUPER_CLEAN);
 	assert_int_equal(image.super.next_volume, 1);
-	assert_int_equal(image.copy, 1);
+	assert_int_equal(image.copy, 0);
+	assert_null(image.copy_why[1]);
+	assert_int_equal(image.copy_super[1].epoch, 1);
 	assert_true(image.super.geo.nr_segments >= 16);
 	assert_null(image.index_why);
 	assert_null(image.data_why);
@@ -364,7 +366,7 @@ static void image_sorts_records_by_epoch(void **state)
 	pos += sizeof(rec);
 	assert_int_equal(cachet_write_full(fd, &rec, sizeof(rec), pos), 0);
 	pos += sizeof(rec);
-	future.epoch = 2;
+	future.epoch = image.super.epoch + 1;
 	cachet_segment_encode(&rec, image.seed, pos, &future);
 	assert_int_equal(cachet_write_full(fd, &rec, sizeof(rec), pos), 0);
 

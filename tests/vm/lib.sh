@@ -162,6 +162,15 @@ ram_disk() {
 	VM_RAMS=$((VM_RAMS + 1))
 }
 
+# dm_device NAME TABLE [TARGET...]: /dev/mapper/NAME, until the test ends. TARGETs are
+# modules where they are not built in.
+dm_device() {
+	export DM_DISABLE_UDEV=1	# Nobody else makes the nodes
+	[ "$VM_KERNEL" != stock ] || modprobe -a dm_mod "${@:3}"
+	dmsetup create "$1" --table "$2"
+	at_exit dmsetup remove --retry "$1"
+}
+
 # mkfs_xfs DEVICE SIZE_MB: an XFS of that size. mkfs wants 300 MB, or persuasion.
 mkfs_xfs() {
 	local small=()

@@ -100,6 +100,10 @@ int check_repair_begin(struct check *ck)
 		s.epoch++;
 	s.flags &= ~(u32)CACHET_SUPER_CLEAN;
 	err = super_write(ck, &s);
+	/* Both copies: if one goes bad, CLEAN is not found again */
+	s.epoch++;
+	if (!err)
+		err = super_write(ck, &s);
 	ck->begun = !err;
 	return err;
 }

@@ -79,10 +79,6 @@ static int super_check(struct check *ck)
 	for (i = 0; i < 2; i++) {
 		u64 pos = (u64)i * CACHET_SUPER_STRIDE, epoch = image->copy_super[i].epoch;
 
-		/* A new cache has one copy only */
-		if (image->copy_why[i] && image->super.epoch == 1 && !i &&
-		    !strcmp(image->copy_why[i], "not yet written"))
-			continue;
 		if (!image->copy_why[i] && (int)(epoch & 1) == i)
 			continue;
 		err = check_repair_begin(ck);

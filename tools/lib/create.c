@@ -339,7 +339,7 @@ static int file_write_id(struct run *r, enum cachet_file file, const char *magic
 	return err ? file_failed(r, err, file, "written") : 0;
 }
 
-/* The commit of epoch 1 goes to copy 1; copy 0 stays zero until epoch 2. */
+/* Epoch 1 goes to copy 1, epoch 2 to copy 0: either can be lost. */
 static int super_write(struct run *r)
 {
 	u8 buf[CACHET_SUPER_FILE_BYTES] = {};
@@ -347,15 +347,18 @@ static int super_write(struct run *r)
 	struct cachet_super sector;
 	int err;
 
-	s->epoch = 1;
 	s->created = (u64)time(NULL);
 	s->written = s->created;
 	s->next_volume = 1;
 	s->flags = CACHET_SUPER_CLEAN;
 	s->geo = r->geo;
 	strcpy(s->tag, r->c->tag);
-	cachet_super_encode(&sector, s);
-	memcpy(buf + (s->epoch & 1) * CACHET_SUPER_STRIDE, &sector, sizeof(sector));
+	for (s->epoch = 1; ; s->epoch++) {
+		cachet_super_encode(&sector, s);
+		memcpy(buf + (s->epoch & 1) * CACHET_SUPER_STRIDE, &sector, sizeof(sector));
+		if (s->epoch == 2)
+			break;
+	}
 	err = cachet_write_full(r->fd[CACHET_FILE_SUPER], buf, sizeof(buf), 0);
 	return err ? file_failed(r, err, CACHET_FILE_SUPER, "written") : 0;
 }

@@ -163,6 +163,8 @@ const char *cachet_event_name(u32 type)
 		return "corrupt";
 	case CACHET_EVENT_NO_SPACE:
 		return "no-space";
+	case CACHET_EVENT_UNREADABLE:
+		return "unreadable";
 	}
 	return "unknown";
 }
@@ -202,6 +204,10 @@ const char *cachet_event_text(const struct cachet_event *event,
 	case CACHET_EVENT_NO_SPACE:
 		snprintf(buf, room, "no segment is free: %llu pages were not kept", arg0);
 		return buf;
+	case CACHET_EVENT_UNREADABLE:
+		snprintf(buf, room, "the device can't read %s near byte %llu: what was there is dropped (read from the server instead)",
+			 arg1 == 2 ? "super" : arg1 ? "index" : "data", arg0);
+		return buf;
 	}
 	snprintf(buf, room, "event %u (%llu, %llu), unknown to this program",
 		 event->type, arg0, arg1);
@@ -212,5 +218,5 @@ const char *cachet_event_text(const struct cachet_event *event,
 bool cachet_event_is_problem(u32 type)
 {
 	return type == CACHET_EVENT_OUT || type == CACHET_EVENT_CORRUPT ||
-	       type == CACHET_EVENT_NO_SPACE;
+	       type == CACHET_EVENT_NO_SPACE || type == CACHET_EVENT_UNREADABLE;
 }

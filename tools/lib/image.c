@@ -96,7 +96,7 @@ static int super_read(struct cachet_image *image, const char *dir, struct cachet
 			image->copy_why[i] = err == -ENODATA ? "beyond the end of the file" :
 							       strerror(-err);
 		} else if (all_zero(&sector[i], sizeof(sector[i]))) {
-			image->copy_why[i] = "not yet written";
+			image->copy_why[i] = "only zeros";
 		} else if (cachet_super_decode(&sector[i], info, &image->copy_why[i])) {
 			memset(info, 0, sizeof(*info));
 		} else {

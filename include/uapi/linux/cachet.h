@@ -193,6 +193,7 @@ enum cachet_event_type {
 	CACHET_EVENT_VOLUME	= 5,	/* A mount began to use it; arg0: volume id */
 	CACHET_EVENT_CORRUPT	= 6,	/* A digest did not match; arg0: data page, arg1: pages */
 	CACHET_EVENT_NO_SPACE	= 7,	/* Fills are being dropped; arg0: pages */
+	CACHET_EVENT_UNREADABLE	= 8,	/* By the device; arg0: byte offset, arg1: file */
 };
 
 struct cachet_event {

@@ -42,6 +42,7 @@
 	X(io_errors,		"errors",	"I/O errors on the cache's own files") \
 	X(objects_dirty,	"objects",	"objects that began to be written by this machine") \
 	X(objects_acked,	"objects",	"of these, objects whose bytes the server has acknowledged") \
-	X(blocks_verified,	"blocks",	"blocks read back to compare their digest")
+	X(blocks_verified,	"blocks",	"blocks read back to compare their digest") \
+	X(media_errors,		"errors",	"of the I/O errors, those that cost one place only: it could not be read")
 
 #endif /* _UAPI_LINUX_CACHET_COUNTERS_H */

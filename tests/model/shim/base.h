@@ -225,6 +225,7 @@ struct kmem_cache { size_t size; };
 #define kmem_cache_zalloc(slab, gfp)	model_alloc((slab)->size, true)
 #define kmem_cache_free(slab, p)	model_free(p)
 #define get_zeroed_page(gfp)		((unsigned long)model_alloc(PAGE_SIZE, true))
+#define __get_free_page(gfp)		((unsigned long)model_alloc(PAGE_SIZE, false))
 #define free_page(p)			model_free((void *)(p))
 #define __alloc_percpu(size, align)	model_alloc(size, true)
 #define free_percpu(p)			model_free(p)
@@ -239,6 +240,10 @@ struct kmem_cache { size_t size; };
 extern u64 model_seconds;
 #define ktime_get_real_seconds()	(model_seconds)
 #define ktime_get_ns()			(model_seconds * 1000000000ull)
+#define round_down(x, y)		((x) & ~((typeof(x))(y) - 1))
+#define HZ				1000
+#define jiffies				(model_seconds * HZ)
+#define time_after(a, b)		((s64)((b) - (a)) < 0)
 #define msecs_to_jiffies(ms)		((unsigned long)(ms))
 #define fsleep(us)			model_fail("asleep for want of another thread")
 

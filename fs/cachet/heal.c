@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * heal.c - a place that the device can't read costs what was there, not the cache
+ *
+ *   in data    -> the block is dropped -> the next read is a miss, and the server's
+ *                 bytes go elsewhere in the log
+ *   in index   -> the page is written anew, without records: a drive puts it elsewhere
+ *   in super   -> there are two copies
+ *   too many   -> the one door: cachet_io_error()
+ *
+ * A drive tells its bad sectors with the errors of a read. Of a write it tells none
+ * that it could mend itself, so a write that fails is for the door at once, as is
+ * whatever says that the filesystem or the whole device is gone.
+ */
+#include "internal.h"
+#include "trace.h"
+
+static bool about_a_place(int err)
+{
+	return err == -EIO || err == -ENODATA || err == -EILSEQ;
+}
+
+/* Would one more be too many? Counted from the first on, for an hour. */
+static bool too_many(struct cachet_cache *cache)
+{
+	bool ret;
+
+	spin_lock(&cache->door_lock);
+	if (!cache->media_errors || time_after(jiffies, cache->media_since + CACHET_MEDIA_JIFFIES)) {
+		cache->media_errors = 0;
+		cache->media_since = jiffies;
+	}
+	ret = ++cache->media_errors > CACHET_MEDIA_ERRORS;
+	spin_unlock(&cache->door_lock);
+	return ret;
+}
+
+/**
+ * cachet_media_error - a read of the cache's files failed
+ * @cache: cache
+ * @site: where
+ * @pos: what was to be read, a byte offset in that file
+ * @err: -errno
+ *
+ * Process context. Counted, told, and if it says more than that one place is bad,
+ * the cache goes out of service.
+ *
+ * Return: true: it goes on, and the caller drops what was there; false: it is out.
+ */
+bool cachet_media_error(struct cachet_cache *cache, enum cachet_io_site site, u64 pos, int err)
+{
+	static const char *const names[] = { "data", "index", "super" };
+	unsigned int file = site == CACHET_IO_INDEX_READ ? 1 : site == CACHET_IO_SUPER_READ ? 2 : 0;
+
+	if (cachet_cache_out(cache) || !about_a_place(err) || too_many(cache)) {
+		cachet_io_error(cache, site, err);
+		return false;
+	}
+	cachet_count(cache, io_errors);
+	cachet_count(cache, media_errors);
+	trace_cachet_io_error(cache, site, err);
+	cachet_event(cache, CACHET_EVENT_UNREADABLE, pos, file);
+	pr_warn_ratelimited("%s: %s can't be read near byte %llu (%d): the cache does without what was there\n",
+			    cache->super.tag, names[file], pos, err);
+	return true;
+}
+
+/**
+ * cachet_heal_index - write a page of index anew, that could not be read
+ * @cache: cache
+ * @page: CACHET_SET_BYTES: what it becomes
+ * @pos: byte offset, a multiple of the page size
+ *
+ * May sleep, under the lock of whoever changes that page. Nothing of it is left to
+ * be read back: what is not there is absent, as after an eviction.
+ *
+ * Return: 0 or -errno.
+ */
+int cachet_heal_index(struct cachet_cache *cache, const void *page, u64 pos)
+{
+	int ret = cachet_io_write(cache, cache->index_file, page, CACHET_SET_BYTES, pos,
+				  CACHET_IO_INDEX_WRITE);
+
+	if (!ret)
+		cachet_commit_soon(cache);
+	return ret;
+}
+
+/**
+ * cachet_heal_drop - make a block absent whose stored bytes are no good
+ * @obj: object, under its lock
+ * @block: number of the block in the file
+ * @m: its map as it was loaded
+ *
+ * May sleep. Nor may who brings the good bytes find the bad ones by their digest.
+ */
+void cachet_heal_drop(struct cachet_obj *obj, u32 block, const struct cachet_map *m)
+{
+	struct cachet_key content = { .kind = CACHET_REC_CONTENT, .fp = m->digest };
+
+	cachet_map_forget(obj, block);
+	if (m->flags & CACHET_REC_SEALED)
+		cachet_index_drop(obj->cache, &content);
+}
+
+/**
+ * cachet_heal_block - a piece of a block can't be read
+ * @obj: object with a reference
+ * @block: number of the block in the file
+ * @bad: piece, or a part of it
+ *
+ * May sleep; takes the object's lock. If the block lies elsewhere by now, it stays.
+ */
+void cachet_heal_block(struct cachet_obj *obj, u32 block, const struct cachet_piece *bad)
+{
+	struct cachet_map *m = kmalloc(sizeof(*m), GFP_NOFS);
+	const struct cachet_piece *p;
+
+	if (!m)		/* The next read of it tries again */
+		return;
+	mutex_lock(&obj->lock);
+	if (!(obj->flags & CACHET_OBJ_DEAD) && cachet_map_load(obj, block, m) >= 0) {
+		for (p = m->piece; p < m->piece + m->nr; p++) {
+			if (p->generation != bad->generation || bad->page < p->page ||
+			    bad->page >= p->page + p->len)
+				continue;
+			cachet_heal_drop(obj, block, m);
+			break;
+		}
+	}
+	mutex_unlock(&obj->lock);
+	kfree(m);
+}

@@ -1,0 +1,136 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# title: what happens to the disk and filesystem below a cache does not reach the mount
+# timeout: 300
+#
+# The filesystem fills up, by somebody else; its quota is used up; it is shut down; its
+# disk fails all writes, or vanishes. The files of the cache have their space, so the
+# first two are none of its business. With the others it goes out of service: all that
+# is read through the mount stays right and none of it fails (invariant 13), another
+# cache isn't touched (invariant 20), nothing is said to be committed that is not
+# (invariant 12), and once the fault is mended the cache is attached again, as after a
+# crash, with what was committed.
+
+. "$(dirname "$0")/lib.sh"
+
+make_xfs server 300
+mkdir /mnt/server/tree
+random_file /mnt/server/tree/old 3M 1
+random_file /mnt/server/tree/small 20K 2
+nfs_export tree /mnt/server/tree
+cachet_new good 64M
+
+ram_disk device
+sectors=$((400 * 2048))
+linear="0 $sectors linear $device 0"
+dm_device disk "$linear" dm_flakey
+mkfs_xfs /dev/mapper/disk 400
+
+# volume: mount it; a shut down one must have been unmounted.
+volume() {
+	mkdir -p /mnt/disk
+	mount -o noatime,prjquota /dev/mapper/disk /mnt/disk
+}
+volume
+at_exit umount /mnt/disk
+dir=/mnt/disk/cache
+mkdir $dir
+cachectl format --size 64M --segment-size 1M --tag bad $dir
+cachectl detach good
+cachectl attach $dir		# Mounts use the cache that was attached first
+cachectl attach --commit-interval 10min "$(cachet_dir good)"
+at_exit cachet_detach bad
+
+# table TABLE: the disk becomes that, also for what is under way
+table() {
+	dmsetup suspend --nolockfs disk
+	dmsetup load disk --table "$1"
+	dmsetup resume disk
+}
+
+n=0
+new_file() {
+	n=$((n + 1))
+	random_file "/mnt/server/tree/new$n" 3M "$((n + 100))"
+	sync -f /mnt/server	# or XFS moves the change attribute when it writes them
+}
+forget() { echo 3 >/proc/sys/vm/drop_caches; }
+old() {
+	forget
+	assert_same /mnt/nfs/old /mnt/server/tree/old
+	assert_same /mnt/nfs/small /mnt/server/tree/small
+}
+new() {
+	new_file
+	assert_same "/mnt/nfs/new$n" "/mnt/server/tree/new$n"
+}
+
+# unharmed WHAT: it works as if nothing had happened.
+unharmed() {
+	old
+	new
+	cachectl sync --seal bad || fail "$1: sync: exit code $?"
+	forget
+	reads_of assert_same "/mnt/nfs/new$n" "/mnt/server/tree/new$n"
+	assert_eq "$READS" 0 "$1: READs of a new file, once it is there"
+	assert_eq "$(status_of bad out_of_service)" false "$1: out of service"
+}
+
+# fault WHAT COMMAND...: breaks it; the mount goes on. Then umount, MEND, and again.
+fault() {
+	local what=$1 committed
+	note "$what"
+	echo "row: $what" >/dev/kmsg
+	committed=$(status_of bad committed)
+	"${@:2}"
+	for ((i = 0; i < 3; i++)); do
+		old
+		new
+	done
+	cachectl sync --seal bad 2>/dev/null && fail "$what: sync succeeded"
+	assert_eq "$(status_of bad out_of_service)" true "$what: out of service"
+	assert_eq "$(status_of bad committed)" "$committed" "$what: committed epoch"
+	assert_eq "$(status_of good out_of_service)" false "$what: the other cache"
+	cachectl sync good
+	old
+	new
+	dmesg | sed "1,/row: $what/d" | grep 'bad: out of service' >/dev/null || fail "$what: not logged"
+	nfs_umount /mnt/nfs
+	cachectl detach bad 2>/dev/null && fail "$what: detached in order"
+	umount /mnt/disk
+	table "$linear"
+	volume
+	cachectl check $dir || fail "$what: check: exit code $?"
+	cachectl detach good
+	cachectl attach $dir
+	cachectl attach --commit-interval 10min "$(cachet_dir good)"
+	assert_eq "$(status_of bad crashed)" true "$what: crashed"
+	nfs_mount tree /mnt/nfs
+	reads_of old
+	assert_eq "$READS" 0 "$what: READs of what was committed"
+	unharmed "$what, mended"
+}
+
+nfs_mount tree /mnt/nfs
+unharmed "at first"
+
+# --- no faults at all ---
+dd if=/dev/zero of=/mnt/disk/hog bs=1M status=none 2>/dev/null && fail "the volume is never full"
+dd if=/dev/zero of=/mnt/disk/hog2 bs=4K status=none 2>/dev/null && fail "the volume is never full"
+for ((i = 0; i < 3; i++)); do
+	unharmed "the volume is full"
+done
+rm /mnt/disk/hog*
+xfs_io -c "chproj -R 7" -c "chattr +P" $dir/data $dir/index $dir
+xfs_quota -x -c "limit -p bhard=1m 7" /mnt/disk
+unharmed "over quota"
+xfs_quota -x -c "limit -p bhard=0 7" /mnt/disk
+
+# --- faults ---
+all_fail() { table "0 $sectors error"; }
+writes_fail() { table "0 $sectors flakey $device 0 0 3600 1 error_writes"; }
+shut_down() { xfs_io -x -c "shutdown ${1:-}" /mnt/disk; }
+fault "the disk vanishes" all_fail
+fault "all writes fail" writes_fail
+fault "the filesystem is shut down" shut_down
+fault "the filesystem is shut down with its log" shut_down -f
