@@ -75,6 +75,7 @@ vm-helpers:
 		tests/vm/helpers/super-edit.c tools/lib/crc32c.c
 	@$(CC) -O1 -Wall -o $(O)/vm-helpers/ioctl-abuse tests/vm/helpers/ioctl-abuse.c
 	@$(CC) -O1 -Wall -o $(O)/vm-helpers/flip-bits tests/vm/helpers/flip-bits.c
+	@$(CC) -O1 -Wall -Wextra -o $(O)/vm-helpers/exercise tests/vm/helpers/exercise.c
 	@$(CC) -O2 -Wall -Wextra -fPIC -shared -o $(O)/vm-helpers/volatile-disk.so \
 		tests/vm/helpers/volatile-disk.c
 

@@ -42,6 +42,7 @@
 #include <linux/spinlock.h>
 #include <linux/uio.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 #include <trace/events/fscache.h>
 #include <uapi/linux/cachet.h>
 #include <uapi/linux/cachet_counters.h>
@@ -311,6 +312,8 @@ struct cachet_obj {
 	struct cachet_coherency coherency;	/* Written under lock too */
 	struct cachet_piece inline_piece;
 	u8		inline_digest[CACHET_DIGEST_BYTES];
+
+	struct xarray	asked;		/* asked.c's own; with its own lock, never nested */
 };
 
 static_assert(sizeof(struct cachet_obj) <= 400 || IS_ENABLED(CONFIG_LOCKDEP) ||
@@ -348,6 +351,13 @@ static inline u32 cachet_block_expected(const struct cachet_obj *obj, loff_t siz
 
 int cachet_object_stat(struct cachet_object_stat *arg);
 int cachet_object_set_block(const char *tag, int fd, u8 shift);
+
+/* ---- asked.c ------------------------------------------------------------ */
+
+void cachet_asked_init(struct cachet_obj *obj);
+void cachet_asked_free(struct cachet_obj *obj);
+void cachet_asked_note(struct cachet_obj *obj, unsigned int seq, u64 page, u64 nr);
+bool cachet_asked_take(struct cachet_obj *obj, unsigned int seq, u64 page, u64 nr);
 
 /* ---- map.c -------------------------------------------------------------- */
 

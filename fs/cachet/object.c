@@ -66,6 +66,7 @@ void cachet_object_put(struct cachet_obj *obj, enum cachet_ref_why why)
 	}
 	hash_del(&obj->hash);
 	spin_unlock(&cache->objects_lock);
+	cachet_asked_free(obj);
 	mutex_destroy(&obj->lock);
 	kmem_cache_free(cachet_object_slab, obj);
 	if (atomic_dec_and_test(&cache->nr_objects))
@@ -127,6 +128,7 @@ static struct cachet_obj *find_or_new(struct cachet_cache *cache, const u8 *fp, 
 	memcpy(new->fp, fp, CACHET_FP_BYTES);
 	mutex_init(&new->lock);
 	spin_lock_init(&new->spin);
+	cachet_asked_init(new);
 	new->flags = CACHET_OBJ_DEAD;
 
 	spin_lock(&cache->objects_lock);

@@ -21,7 +21,7 @@ model_src := $(wildcard tests/model/*.c) $(model_module) $(wildcard fs/cachet/fo
 # The kernel's headers that the module names: each is all of the shim.
 model_headers := $(addprefix linux/,atomic.h bitmap.h completion.h cred.h fs.h fscache-cache.h hashtable.h \
 	kobject.h kref.h kthread.h list.h list_sort.h mm.h mutex.h percpu.h refcount.h rwsem.h sched.h \
-	sched/mm.h sched/signal.h slab.h spinlock.h uio.h workqueue.h file.h bvec.h delay.h module.h \
+	sched/mm.h sched/signal.h slab.h spinlock.h uio.h workqueue.h xarray.h file.h bvec.h delay.h module.h \
 	tracepoint.h) trace/events/fscache.h trace/define_trace.h
 model_cflags := -std=gnu11 -D_GNU_SOURCE -g -Wall -Wextra -Werror -Wno-unused-parameter \
 	-Wno-sign-compare -Wno-format -I$(model_out)/include -Itests/model/shim -Itests/model -Ifs/cachet \

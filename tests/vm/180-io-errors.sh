@@ -23,9 +23,18 @@ sync	# or XFS moves the change attribute when it writes them
 nfs_export tree /mnt/server/tree
 cachet_new bad 64M --segment-size 1M --block-size 64K
 cachet_new good 64M
-# The errors are meant for the other one: this one does nothing by itself.
-cachectl detach good
-cachectl attach --commit-interval 10min "$(cachet_dir good)"
+
+# mount_bad: mounts use any cache that is attached; now there is one. The errors are
+# meant for it: the other one does nothing by itself.
+mount_bad() {
+	[ ! -d /sys/fs/cachet/good ] || cachectl detach good >/dev/null
+	nfs_mount tree /mnt/nfs
+	cachectl attach --commit-interval 10min "$(cachet_dir good)" >/dev/null
+}
+remount_bad() {
+	nfs_umount /mnt/nfs
+	mount_bad
+}
 [ -e $inject ] || fail "the module is built without fault injection"
 
 n=0
@@ -52,7 +61,7 @@ do_fill() {
 do_verify() {
 	cachectl detach bad >/dev/null
 	cachectl attach --verify "$(cachet_dir bad)" >/dev/null
-	nfs_remount tree /mnt/nfs
+	remount_bad
 	do_read
 }
 do_sync() {
@@ -63,14 +72,14 @@ do_sync() {
 at() {
 	local site=$1 skip=$2 action=$3 committed times i
 	note "$site, after $skip"
-	nfs_mount tree /mnt/nfs
+	mount_bad
 	# So that there is something in the cache: all but what is new to it.
 	assert_same /mnt/nfs/old /mnt/server/tree/old
 	assert_same /mnt/nfs/small /mnt/server/tree/small
 	cachectl sync --seal bad
 	assert_eq "$(status_of bad out_of_service)" false "$site: out of service before"
 	committed=$(status_of bad committed)
-	case $action in do_lookup) nfs_remount tree /mnt/nfs ;; esac
+	case $action in do_lookup) remount_bad ;; esac
 	# One read that fails is not enough.
 	case $site in
 	*-read) times=1000 ;;
@@ -111,16 +120,14 @@ at() {
 	assert_eq "$(status_of bad out_of_service)" false "$site: out of service after attach"
 	assert_eq "$(status_of bad crashed)" true "$site: crashed"
 	do_read
-	nfs_remount tree /mnt/nfs
+	remount_bad
 	do_read
-	nfs_remount tree /mnt/nfs
+	remount_bad
 	reads_of do_read
 	assert_eq "$READS" 0 "$site: after attach: READs at the server"
 	nfs_umount /mnt/nfs
-	# Mounts use the cache that was attached first.
 	cachectl detach --all >/dev/null
 	cachectl attach "$(cachet_dir bad)" >/dev/null
-	cachectl attach --commit-interval 10min "$(cachet_dir good)" >/dev/null
 	assert_eq "$(status_of bad crashed)" false "$site: crashed, in the end"
 }
 
@@ -128,11 +135,11 @@ at() {
 place() {
 	local site=$1 skip=$2 action=$3
 	note "$site, once, after $skip"
-	nfs_mount tree /mnt/nfs
+	mount_bad
 	assert_same /mnt/nfs/old /mnt/server/tree/old
 	assert_same /mnt/nfs/small /mnt/server/tree/small
 	cachectl sync --seal bad
-	case $action in do_lookup) nfs_remount tree /mnt/nfs ;; esac
+	case $action in do_lookup) remount_bad ;; esac
 	cachectl events --json bad >/run/before
 	echo "$site 5 $skip 1" >$inject
 	"$action"
@@ -155,7 +162,6 @@ place() {
 	nfs_umount /mnt/nfs
 	cachectl detach --all >/dev/null
 	cachectl attach "$(cachet_dir bad)" >/dev/null
-	cachectl attach --commit-interval 10min "$(cachet_dir good)" >/dev/null
 	assert_eq "$(status_of bad crashed)" false "$site, once: crashed"
 }
 
@@ -205,7 +211,7 @@ done
 # A summary is read if a segment was left open in order.
 cachectl detach --all >/dev/null
 cachectl attach "$(cachet_dir bad)" >/dev/null
-nfs_mount tree /mnt/nfs
+mount_bad
 do_fill
 nfs_umount /mnt/nfs
 cachectl detach bad >/dev/null
@@ -216,8 +222,7 @@ note "attach, summary-read: exit $rc: $(cat /run/out)"
 assert_eq "$(grep -c "^summary-read 5 0 0" $inject)" 1 "summary-read: met"
 assert_eq "$rc" 0 "attach, summary-read: exit code"
 assert_eq "$(counter bad media_errors)" 1 "attach, summary-read: counted"
-cachectl attach --commit-interval 10min "$(cachet_dir good)"
-nfs_mount tree /mnt/nfs
+mount_bad
 do_read
 do_read
 assert_eq "$(status_of bad out_of_service)" false "in the end: out of service"

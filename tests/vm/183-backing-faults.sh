@@ -36,10 +36,14 @@ at_exit umount /mnt/disk
 dir=/mnt/disk/cache
 mkdir $dir
 cachectl format --size 64M --segment-size 1M --tag bad $dir
-cachectl detach good
-cachectl attach $dir		# Mounts use the cache that was attached first
-cachectl attach --commit-interval 10min "$(cachet_dir good)"
+cachectl attach $dir
 at_exit cachet_detach bad
+# mount_bad: mounts use any cache that is attached; now there is one.
+mount_bad() {
+	cachectl detach good
+	nfs_mount tree /mnt/nfs
+	cachectl attach "$(cachet_dir good)"
+}
 
 # table TABLE: the disk becomes that, also for what is under way
 table() {
@@ -101,17 +105,15 @@ fault() {
 	table "$linear"
 	volume
 	cachectl check $dir || fail "$what: check: exit code $?"
-	cachectl detach good
 	cachectl attach $dir
-	cachectl attach --commit-interval 10min "$(cachet_dir good)"
 	assert_eq "$(status_of bad crashed)" true "$what: crashed"
-	nfs_mount tree /mnt/nfs
+	mount_bad
 	reads_of old
 	assert_eq "$READS" 0 "$what: READs of what was committed"
 	unharmed "$what, mended"
 }
 
-nfs_mount tree /mnt/nfs
+mount_bad
 unharmed "at first"
 
 # --- no faults at all ---

@@ -19,6 +19,8 @@ set -E
 VM_LIB=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 # shellcheck source-path=SCRIPTDIR source=lib-nfs.sh
 . "$VM_LIB/lib-nfs.sh"
+# shellcheck source-path=SCRIPTDIR source=lib-servers.sh
+. "$VM_LIB/lib-servers.sh"
 # shellcheck source-path=SCRIPTDIR source=lib-cache.sh
 . "$VM_LIB/lib-cache.sh"
 

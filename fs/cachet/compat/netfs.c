@@ -133,6 +133,7 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 	u64 page = subreq->start >> CACHET_PAGE_SHIFT, nr, run;
 	enum cachet_read_why why;
 	struct cachet_obj *obj;
+	unsigned int seq;
 	bool present;
 
 	if (subreq->start >= i_size) {
@@ -149,6 +150,7 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 	if (!fscache_wait_for_operation(cres, FSCACHE_WANT_READ))
 		return NETFS_DOWNLOAD_FROM_SERVER;
 	obj = cres_obj(cres);
+	seq = READ_ONCE(obj->seq);
 	/* Whole pages up to the one that holds the end of the file. */
 	if (!IS_ALIGNED(subreq->start, CACHET_PAGE_BYTES))
 		return NETFS_DOWNLOAD_FROM_SERVER;
@@ -181,8 +183,11 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 	why = cachet_cache_out(obj->cache) ? CACHET_READ_OUT : CACHET_READ_ABSENT;
 	if (run < nr)
 		subreq->len = run << CACHET_PAGE_SHIFT;
-	if (why == CACHET_READ_ABSENT)
+	if (why == CACHET_READ_ABSENT) {
 		__set_bit(NETFS_SREQ_COPY_TO_CACHE, &subreq->flags);
+		if (!test_bit(NETFS_RREQ_USE_PGPRIV2, &subreq->rreq->flags))
+			cachet_asked_note(obj, seq, page, run);
+	}
 	cachet_count(obj->cache, read_misses);
 	cachet_count_add(obj->cache, bytes_missed, subreq->len);
 	trace_cachet_read(obj, page, run, why);
@@ -336,6 +341,34 @@ static void subreq_end(struct netfs_io_subrequest *subreq, ssize_t ret)
 	TERM(netfs_write_subrequest_terminated, subreq, ret, false);
 }
 
+/*
+ * Pages that were read and are being copied, not written here: are they of now? Until
+ * this ends they stay where they are, being under write-back.
+ */
+static bool copies_are_current(struct netfs_io_subrequest *subreq, struct cachet_obj *obj)
+{
+	struct netfs_io_request *wreq = subreq->rreq;
+	unsigned int seq = priv_to_seq(wreq->cache_resources.cache_priv2);
+	pgoff_t index = subreq->start >> PAGE_SHIFT, next;
+	pgoff_t end = DIV_ROUND_UP_ULL(subreq->start + subreq->len, PAGE_SIZE);
+	struct folio *folio;
+	bool ret = true;
+
+	if (wreq->origin != NETFS_WRITEBACK)
+		return true;
+	for (; index < end; index = next) {
+		folio = filemap_get_folio(wreq->mapping, index);
+		if (IS_ERR(folio))
+			return false;
+		next = min(folio_next_index(folio), end);
+		if (folio_get_private(folio) == NETFS_FOLIO_COPY_TO_CACHE &&
+		    !cachet_asked_take(obj, seq, index, next - index))
+			ret = false;
+		folio_put(folio);
+	}
+	return ret;
+}
+
 static void netfs_issue_write(struct netfs_io_subrequest *subreq)
 {
 	struct netfs_io_request *wreq = subreq->rreq;
@@ -353,6 +386,12 @@ static void netfs_issue_write(struct netfs_io_subrequest *subreq)
 	}
 	if (!from_server)
 		note_local_write(cres, wreq->inode);
+	if (!copies_are_current(subreq, cres_obj(cres))) {
+		cachet_count(cres_obj(cres)->cache, fills_stale);
+		cachet_fill_forget(cres_obj(cres), start, len);
+		subreq_end(subreq, len);
+		return;
+	}
 	/* A partial first page is not kept; nor may what was there of it be. */
 	skip = -start & (CACHET_PAGE_BYTES - 1);
 	if (skip) {

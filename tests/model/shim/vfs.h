@@ -109,6 +109,7 @@ int vfs_fsync(struct file *file, int datasync);
 /* ---- fscache ---- */
 
 struct kobject { int unused; };
+struct xarray { int unused; };
 struct fscache_cache { void *cache_priv; int nr_objects; };
 
 struct fscache_volume {

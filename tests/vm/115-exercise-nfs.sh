@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# title: random operations on files of NFS: never a wrong byte
+# timeout: 600
+#
+# Invariants 1, 3 and 4 for whatever a program can do to a file here, and a server to the
+# same file meanwhile (helpers/exercise.c). Blocks of several sizes, so that what is
+# changed is parts of blocks and many of them. 100,000 operations with --full.
+
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib-exercise.sh"
+
+ops=1500
+[ "$VM_KERNEL" != stock ] || ops=200
+[ -z "$VM_FULL" ] || ops=25000
+
+make_xfs server 512
+mkdir /mnt/server/dir
+nfs_export dir /mnt/server/dir
+cat >/run/net-mount <<'END'
+#!/bin/sh -e
+mount -t nfs4 -o vers=4.2,addr=127.0.0.1,clientaddr=127.0.0.1,nosharecache,fsc 127.0.0.1:/dir /mnt/net
+END
+printf '#!/bin/sh -e\numount /mnt/net\n' >/run/net-umount
+exercise $ops

@@ -1,0 +1,29 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# title: random operations on files of SMB 3.1.1: never a wrong byte
+# timeout: 600
+#
+# As 115, with Samba. Here what is written stays in the cache, and a file that is cut and
+# grown again has shown its old bytes with other caches (invariant 4). The server tells
+# versions of a file apart by its times.
+#
+# After a copy_file_range() the page cache is emptied: the client may keep pages of the
+# destination that a readahead brings just then, for it can't drop those that wait to be
+# copied to a cache. None of these may get there, and be read again: fs/cachet/asked.c.
+
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib-exercise.sh"
+
+ops=1500
+[ "$VM_KERNEL" != stock ] || ops=200
+[ -z "$VM_FULL" ] || ops=25000
+
+make_xfs server 512
+mkdir /mnt/server/dir
+smb_share dir /mnt/server/dir
+cat >/run/net-mount <<'END'
+#!/bin/sh -e
+mount -t cifs -o guest,vers=3.1.1,fsc,cache=strict,ip=127.0.0.1 //127.0.0.1/dir /mnt/net
+END
+printf '#!/bin/sh -e\numount /mnt/net\n' >/run/net-umount
+exercise $ops --settle 20 --forget-after copy
