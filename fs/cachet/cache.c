@@ -232,6 +232,7 @@ static int load_super(struct cachet_cache *cache, struct cachet_attach *arg)
 	ret = read_supers(cache, buf);
 	if (ret) {
 		PROBLEM(arg, "super can't be read (%d)", ret);
+		ret = ret == -ENODATA ? -EIO : ret;
 		goto out;
 	}
 	ret = cachet_super_choose(buf, buf + CACHET_SUPER_STRIDE, &cache->super, &why);
@@ -257,10 +258,11 @@ static int check_id(struct cachet_cache *cache, struct file *file, const char ma
 	struct cachet_file_id id;
 	int ret;
 
-	ret = cachet_io_read(cache, file, &id, sizeof(id), pos, CACHET_IO_INDEX_READ);
+	ret = cachet_io_read(cache, file, &id, sizeof(id), pos, file == cache->index_file ?
+			     CACHET_IO_INDEX_READ : CACHET_IO_DATA_READ);
 	if (ret) {
 		PROBLEM(arg, "%s can't be read (%d)", name, ret);
-		return ret;
+		return ret == -ENODATA ? -EIO : ret;
 	}
 	ret = cachet_file_id_check(&id, magic, cache->super.uuid, pos);
 	if (ret == -EMEDIUMTYPE)

@@ -38,7 +38,8 @@ static int write_super(struct cachet_cache *cache, const struct cachet_super_inf
  * a crash follows, the next attach knows. If one went before, the epochs that
  * it may have used are noted as lost, and never used again.
  *
- * Return: 0 or -errno; then super is as it was or says the same as before.
+ * Return: 0 or -errno; then super is as it was, or one copy of it says already that the
+ * cache is in use: the next attach treats it as crashed.
  */
 int cachet_commit_begin(struct cachet_cache *cache)
 {

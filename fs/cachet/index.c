@@ -361,24 +361,26 @@ int cachet_index_replace(struct cachet_cache *cache, u64 pos, const void *old, v
 {
 	u32 nr = (pos - cache->geo.sets) / CACHET_SET_BYTES;
 	struct mutex *lock = &cache->set_lock[nr % CACHET_SET_LOCKS];
-	u8 now[CACHET_RECORD_BYTES];
+	void *set, *now;
 	int ret;
 
 	if (cachet_cache_out(cache))
 		return -EIO;
+	set = kmem_cache_alloc(cachet_set_slab, GFP_NOFS | __GFP_NOFAIL);
+	now = set + (pos - cachet_set_pos(&cache->geo, nr));
 	mutex_lock(lock);
-	ret = cachet_io_read(cache, cache->index_file, now, sizeof(now), pos,
-			     CACHET_IO_INDEX_READ);
-	if (!ret && memcmp(now, old, sizeof(now)))
+	ret = read_set(cache, set, cachet_set_pos(&cache->geo, nr));
+	if (!ret && memcmp(now, old, CACHET_RECORD_BYTES))
 		ret = -ESTALE;
 	if (!ret) {
 		if (new)
 			cachet_record_seal(new, cache->seed, pos);
-		memset(now, 0, sizeof(now));
-		ret = cachet_io_write(cache, cache->index_file, new ?: now, sizeof(now), pos,
-				      CACHET_IO_INDEX_WRITE);
+		memset(now, 0, CACHET_RECORD_BYTES);
+		ret = cachet_io_write(cache, cache->index_file, new ?: now, CACHET_RECORD_BYTES,
+				      pos, CACHET_IO_INDEX_WRITE);
 	}
 	mutex_unlock(lock);
+	kmem_cache_free(cachet_set_slab, set);
 	if (!ret) {
 		pieces_dead(cache, old);
 		cachet_commit_soon(cache);

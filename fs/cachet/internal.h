@@ -193,7 +193,10 @@ struct cachet_cache {
 
 	/* heal.c */
 	spinlock_t	door_lock;	/* Guards these, and `fscache` against detaching */
-	unsigned int	media_errors;	/* Reads that failed, */
+	/* More places than this within an hour are not a few. */
+#define CACHET_MEDIA_PLACES	64
+	u64		media[CACHET_MEDIA_PLACES]; /* Where reads failed, */
+	unsigned int	nr_media;
 	unsigned long	media_since;	/* from then on (jiffies), for an hour */
 
 	/* index.c */
@@ -395,12 +398,11 @@ int cachet_read_map(struct cachet_cache *cache, const struct cachet_map *m, u32 
 
 /* ---- heal.c ------------------------------------------------------------- */
 
-/* More errors than this within an hour are not a few bad places. */
-#define CACHET_MEDIA_ERRORS	64
 #define CACHET_MEDIA_JIFFIES	(3600 * HZ)
 
 bool cachet_media_error(struct cachet_cache *cache, enum cachet_io_site site, u64 pos, int err);
 int cachet_heal_index(struct cachet_cache *cache, const void *page, u64 pos);
+void cachet_heal_read(struct cachet_obj *obj, u32 block, const struct cachet_piece *p);
 void cachet_heal_drop(struct cachet_obj *obj, u32 block, const struct cachet_map *m);
 void cachet_heal_block(struct cachet_obj *obj, u32 block, const struct cachet_piece *bad);
 
@@ -532,6 +534,7 @@ u32 cachet_reclaim_target(const struct cachet_cache *cache);
 #define CACHET_IO_TRUNCATED	(-ENXIO)
 
 bool cachet_io_must_punt(void);
+int cachet_io_short_read(struct file *file, u64 pos, size_t n);
 int cachet_io_read(struct cachet_cache *cache, struct file *file, void *buf, size_t len,
 		   u64 pos, enum cachet_io_site site);
 int cachet_io_write(struct cachet_cache *cache, struct file *file, const void *buf, size_t len,

@@ -28,6 +28,7 @@ static int finish(struct cachet_cache *cache, enum cachet_io_site site, u64 pos,
 	switch (site) {
 	case CACHET_IO_SUPER_READ:
 	case CACHET_IO_INDEX_READ:
+	case CACHET_IO_DATA_READ:
 	case CACHET_IO_SEAL_READ:
 	case CACHET_IO_SUMMARY_READ:
 		return cachet_media_error(cache, site, pos, ret) ? -ENODATA : -EIO;
@@ -125,6 +126,20 @@ static ssize_t write_all(struct file *file, void *buf, size_t len, loff_t pos)
 	return n;
 }
 
+/**
+ * cachet_io_short_read - why a direct read ended before its end
+ * @file: that was read
+ * @pos: byte offset
+ * @n: bytes that were read
+ *
+ * Any context. Return: -errno.
+ */
+int cachet_io_short_read(struct file *file, u64 pos, size_t n)
+{
+	/* DAX tells of an error only when it is the first thing that it meets. */
+	return pos + n < i_size_read(file_inode(file)) ? -EIO : CACHET_IO_TRUNCATED;
+}
+
 /* A synchronous direct read or write, with the credentials of who calls. */
 static int direct(struct cachet_cache *cache, struct file *file, void *buf, size_t len, u64 pos,
 		  bool write)
@@ -154,7 +169,7 @@ static int direct(struct cachet_cache *cache, struct file *file, void *buf, size
 	n = write ? vfs_iocb_iter_write(file, &iocb, &iter) : vfs_iocb_iter_read(file, &iocb, &iter);
 	kvfree(bv);
 	if (n >= 0)
-		n = n == len ? 0 : write ? -EIO : CACHET_IO_TRUNCATED;
+		n = n == len ? 0 : write ? -EIO : cachet_io_short_read(file, pos, n);
 out:
 	memalloc_nofs_restore(nofs);
 	return n;

@@ -37,7 +37,6 @@ struct cachet_rd_part {
 	size_t		bytes;
 	struct cachet_piece piece;	/* What is read of it */
 	u32		block;		/* It is of */
-	int		error;
 	struct work_struct work;	/* After an error */
 };
 
@@ -189,14 +188,11 @@ static void part_end(struct cachet_rd_part *part)
 	rd_put(rd);
 }
 
-/* The server is asked when the block is gone from the index: then it is kept anew. */
 static void part_failed(struct work_struct *work)
 {
 	struct cachet_rd_part *part = container_of(work, struct cachet_rd_part, work);
-	struct cachet_obj *obj = part->rd->obj;
 
-	if (cachet_media_error(obj->cache, CACHET_IO_DATA_READ, part->iocb.ki_pos, part->error))
-		cachet_heal_block(obj, part->block, &part->piece);
+	cachet_heal_read(part->rd->obj, part->block, &part->piece);
 	part_end(part);
 }
 
@@ -205,7 +201,7 @@ static void part_complete(struct kiocb *iocb, long ret)
 	struct cachet_rd_part *part = container_of(iocb, struct cachet_rd_part, iocb);
 
 	if (ret >= 0 && ret != part->bytes)
-		ret = CACHET_IO_TRUNCATED;
+		ret = cachet_io_short_read(iocb->ki_filp, iocb->ki_pos, ret);
 	if (ret < 0)
 		cmpxchg(&part->rd->error, 0, (int)ret);
 	/* Misaligned buffers and want of memory are no fault of the device. */
@@ -213,7 +209,6 @@ static void part_complete(struct kiocb *iocb, long ret)
 		part_end(part);
 		return;
 	}
-	part->error = ret;
 	INIT_WORK(&part->work, part_failed);
 	queue_work(cachet_wq, &part->work);
 }
@@ -244,6 +239,7 @@ static int submit(struct cachet_rd *rd, u32 block, const struct cachet_piece *p,
 	part->block = block;
 	part->piece = *p;
 	part->piece.page += skip;
+	part->piece.len = bytes >> CACHET_PAGE_SHIFT;
 	part->iocb.ki_filp = get_file(cache->data_file);
 	part->iocb.ki_pos = (u64)(p->page + skip) << CACHET_PAGE_SHIFT;
 	part->iocb.ki_flags = IOCB_DIRECT;

@@ -113,20 +113,27 @@ static int drop_head_block(struct scrub *s, u64 pos, const union cachet_any_reco
 	return cachet_index_replace(s->cache, pos, r, &rest);
 }
 
-/* A record whose block does not match its digest, or can't be read. */
-static void drop_record(struct scrub *s, u64 pos, const union cachet_any_record *r)
+/*
+ * A record whose block does not match its digest, or can't be read. Return: 0, also if
+ * it is another one by now, at which the next scrub will look; or -errno.
+ */
+static int drop_record(struct scrub *s, u64 pos, const union cachet_any_record *r)
 {
 	struct cachet_key content = { .kind = CACHET_REC_CONTENT, .fp = s->map.digest };
 
-	/* If it is another one by now, the next scrub will look at that. */
+	int ret, err;
+
 	if (r->head.kind == CACHET_REC_OBJECT)
-		drop_head_block(s, pos, r);
+		ret = drop_head_block(s, pos, r);
 	else
-		cachet_index_replace(s->cache, pos, r, NULL);
-	if (r->head.kind != CACHET_REC_CONTENT)
-		cachet_index_drop(s->cache, &content);
+		ret = cachet_index_replace(s->cache, pos, r, NULL);
+	if (r->head.kind != CACHET_REC_CONTENT) {
+		err = cachet_index_drop(s->cache, &content);
+		ret = ret ?: err;
+	}
 	/* It may have come into memory while this was read. */
 	verify_object(s, r);
+	return ret == -ESTALE ? 0 : ret;
 }
 
 /* Return: 0; -errno: it could not be verified, for want of memory or with a bad disk. */
@@ -160,7 +167,7 @@ static int scrub_record(struct scrub *s, u64 pos, const union cachet_any_record 
 		if (ret == -ENODATA)
 			ret = -EBADMSG;
 		if (ret == -EBADMSG)
-			drop_record(s, pos, r);
+			ret = drop_record(s, pos, r) ?: -EBADMSG;
 	}
 	if (ret == -ESTALE)	/* Reused meanwhile */
 		return 0;

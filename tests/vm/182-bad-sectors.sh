@@ -137,6 +137,7 @@ for ((i = 0; i < 5; i++)); do
 	cachectl sync --seal bad 2>/dev/null || break
 done
 assert_eq "$(status_of bad out_of_service)" true "bad all over: out of service"
+assert_eq "$(counter bad media_errors)" 64 "bad all over: places that were borne"
 look "out of service"
 nfs_umount /mnt/nfs
 cachectl detach bad && fail "detached in order"

@@ -469,6 +469,11 @@ static int op_copy(void)
 		return 0;
 	tell("copy %llu to %llu, %llu bytes", (unsigned long long)from, (unsigned long long)to,
 	     (unsigned long long)len);
+	/* While all of it is on its way to memory. */
+	if (one_in(2)) {
+		forget();
+		posix_fadvise(fd, 0, max_size, POSIX_FADV_WILLNEED);
+	}
 	while (len) {
 		in = from;
 		out = to;
