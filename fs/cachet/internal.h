@@ -300,6 +300,7 @@ struct cachet_obj {
 #define CACHET_OBJ_DEAD		0x4	/* To be looked up anew */
 #define CACHET_OBJ_HEAD		0x8	/* There is a head, of this generation or another */
 #define CACHET_OBJ_UNSURE	0x10	/* The last write of the head failed */
+#define CACHET_OBJ_UNCACHED	0x20	/* Nothing is kept until the next lookup */
 
 	spinlock_t	spin;		/* Guards what follows; taken by reads */
 	u8		block_shift;	/* Written under lock too */

@@ -22,4 +22,4 @@ cat >/run/net-mount <<'END'
 mount -t nfs4 -o vers=4.2,addr=127.0.0.1,clientaddr=127.0.0.1,nosharecache,fsc 127.0.0.1:/dir /mnt/net
 END
 printf '#!/bin/sh -e\numount /mnt/net\n' >/run/net-umount
-exercise $ops
+exercise $ops 100000

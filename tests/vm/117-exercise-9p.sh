@@ -11,7 +11,7 @@
 . "$(dirname "$0")/lib-exercise.sh"
 
 ops=1500
-[ "$VM_KERNEL" != stock ] || ops=200
+[ "$VM_KERNEL" != stock ] || ops=400
 [ -z "$VM_FULL" ] || ops=25000
 
 make_xfs server 512
@@ -22,4 +22,4 @@ cat >/run/net-mount <<'END'
 mount -t 9p -o trans=tcp,version=9p2000.L,aname=/mnt/server/dir,uname=root,access=client,cache=fscache 127.0.0.1 /mnt/net
 END
 printf '#!/bin/sh -e\numount /mnt/net\n' >/run/net-umount
-exercise $ops --without server-change
+exercise $ops 40000 --without server-change

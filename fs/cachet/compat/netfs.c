@@ -126,6 +126,54 @@ static void check_attributes(struct cachet_obj *obj, struct inode *inode, loff_t
 	cachet_object_seen(obj, &aux, sizeof(aux), i_size);
 }
 
+#ifdef CACHET_HAVE_CIFS_CUTS
+static bool cuts_untold(struct cachet_obj *obj, struct inode *inode, loff_t i_size)
+{
+	return false;
+}
+#else
+/*
+ * cifs of 6.12 tells the cache of no cut: it has set the new size before it asks itself
+ * whether that differs. A file that was cut and has grown again would show its old bytes.
+ * So nothing is kept of a file that is open for writing, from the first read or write-back
+ * on until it is looked up anew; one that is not is compared with the times that it had,
+ * as with NFS.
+ */
+static bool cuts_untold(struct cachet_obj *obj, struct inode *inode, loff_t i_size)
+{
+	const struct fscache_cookie *cookie = obj->cookie;
+	struct {
+		__le64	mtime_sec;
+		__le64	ctime_sec;
+		__le32	mtime_nsec;
+		__le32	ctime_nsec;
+	} aux;
+
+	if (inode->i_sb->s_magic != CIFS_SUPER_MAGIC)
+		return false;
+	if (READ_ONCE(obj->flags) & CACHET_OBJ_UNCACHED)
+		return true;
+	/* Not FSCACHE_COOKIE_LOCAL_WRITE: netfs says that of pages it copies, too. */
+	if (inode_is_open_for_write(inode)) {
+		/* And what is on its way belongs to the generation that ends. */
+		mutex_lock(&obj->lock);
+		if (!(obj->flags & CACHET_OBJ_UNCACHED))
+			cachet_object_drop(obj);
+		WRITE_ONCE(obj->flags, obj->flags | CACHET_OBJ_UNCACHED);
+		mutex_unlock(&obj->lock);
+		return true;
+	}
+	if (cookie->aux_len != sizeof(aux))
+		return true;
+	aux.mtime_sec = cpu_to_le64(inode_get_mtime(inode).tv_sec);
+	aux.mtime_nsec = cpu_to_le32(inode_get_mtime(inode).tv_nsec);
+	aux.ctime_sec = cpu_to_le64(inode_get_ctime(inode).tv_sec);
+	aux.ctime_nsec = cpu_to_le32(inode_get_ctime(inode).tv_nsec);
+	cachet_object_seen(obj, &aux, sizeof(aux), i_size);
+	return false;
+}
+#endif
+
 static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subreq,
 					       unsigned long long i_size)
 {
@@ -153,6 +201,8 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 	seq = READ_ONCE(obj->seq);
 	/* Whole pages up to the one that holds the end of the file. */
 	if (!IS_ALIGNED(subreq->start, CACHET_PAGE_BYTES))
+		return NETFS_DOWNLOAD_FROM_SERVER;
+	if (cuts_untold(obj, subreq->rreq->inode, i_size))
 		return NETFS_DOWNLOAD_FROM_SERVER;
 	check_attributes(obj, subreq->rreq->inode, i_size);
 	nr = DIV_ROUND_UP_ULL(min_t(u64, subreq->len, i_size - subreq->start), CACHET_PAGE_BYTES);
@@ -386,6 +436,10 @@ static void netfs_issue_write(struct netfs_io_subrequest *subreq)
 	}
 	if (!from_server)
 		note_local_write(cres, wreq->inode);
+	if (cuts_untold(cres_obj(cres), wreq->inode, wreq->i_size)) {
+		subreq_end(subreq, len);
+		return;
+	}
 	if (!copies_are_current(subreq, cres_obj(cres))) {
 		cachet_count(cres_obj(cres)->cache, fills_stale);
 		cachet_fill_forget(cres_obj(cres), start, len);

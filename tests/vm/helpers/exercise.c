@@ -619,7 +619,7 @@ static const struct op {
 	{ "sync",	op_sync,	3,	true },
 	{ "forget",	op_forget,	10,	false },
 	{ "reopen",	op_reopen,	8,	false },
-	{ "remount",	op_remount,	1,	false },
+	{ "remount",	op_remount,	2,	false },
 	{ "server-change", op_server_change, 1,	false },
 };
 enum { NR_OPS = sizeof(ops) / sizeof(ops[0]) };
@@ -717,16 +717,35 @@ int main(int argc, char **argv)
 
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (opt) {
-		case 'n': nr = number(optarg); break;
-		case 's': state = number(optarg); break;
-		case 'z': max_size = number(optarg); break;
-		case 'f': server_path = optarg; break;
-		case 'r': remount = optarg; break;
-		case 't': settle_ms = number(optarg); break;
-		case 'w': without = optarg; break;
-		case 'a': forget_after = optarg; break;
-		case 'v': verbose = true; break;
-		default: return 2;
+		case 'n':
+			nr = number(optarg);
+			break;
+		case 's':
+			state = number(optarg);
+			break;
+		case 'z':
+			max_size = number(optarg);
+			break;
+		case 'f':
+			server_path = optarg;
+			break;
+		case 'r':
+			remount = optarg;
+			break;
+		case 't':
+			settle_ms = number(optarg);
+			break;
+		case 'w':
+			without = optarg;
+			break;
+		case 'a':
+			forget_after = optarg;
+			break;
+		case 'v':
+			verbose = true;
+			break;
+		default:
+			return 2;
 		}
 	}
 	if (optind != argc - 1 || max_size < PAGE) {
