@@ -409,7 +409,8 @@ int cachet_index_read_record(struct cachet_cache *cache, u64 pos, void *rec)
 	if (!set)
 		return -ENOMEM;
 	ret = read_set_again(cache, nr, set);
-	memcpy(rec, set + (pos - cachet_set_pos(&cache->geo, nr)), CACHET_RECORD_BYTES);
+	if (!ret)
+		memcpy(rec, set + (pos - cachet_set_pos(&cache->geo, nr)), CACHET_RECORD_BYTES);
 	kmem_cache_free(cachet_set_slab, set);
 	return ret;
 }

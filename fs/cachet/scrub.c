@@ -120,7 +120,6 @@ static int drop_head_block(struct scrub *s, u64 pos, const union cachet_any_reco
 static int drop_record(struct scrub *s, u64 pos, const union cachet_any_record *r)
 {
 	struct cachet_key content = { .kind = CACHET_REC_CONTENT, .fp = s->map.digest };
-
 	int ret, err;
 
 	if (r->head.kind == CACHET_REC_OBJECT)

@@ -19,8 +19,8 @@
  *
  * What the file must hold is kept in memory. It is written, mapped, cut, grown, punched,
  * zeroed, allocated, collapsed, shifted, copied within, closed, opened, forgotten by the
- * page cache, changed at the server; and read, in part or whole, by read(2) and mapped. In
- * the manner of fsx, by its author's rule that only what is compared is tested.
+ * page cache, changed at the server; and read, in part or whole, by read(2) and mapped, in
+ * the manner of fsx.
  *
  * What the filesystem refuses (EOPNOTSUPP, EINVAL) is left out from then on. Exit: 0: all
  * was right; 1: a wrong byte, with the last operations; 2: something else.
