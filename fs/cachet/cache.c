@@ -21,6 +21,30 @@ DEFINE_MUTEX(cachet_control_lock);
 static LIST_HEAD(caches);
 static u32 next_id = 1;
 
+/*
+ * A page fault on a network file reads the cache's files below that file's
+ * invalidate_lock; a plain read(2) of a file of theirs, of XFS, faults below its
+ * i_rwsem. Of one class, the two would look like a circle to lockdep. They would be
+ * one only if the cache's own files were read into a mapping of what it caches.
+ *
+ * The last subclass: filesystems nest by the first ones (I_MUTEX_PARENT2 is 5).
+ */
+#define CACHE_FILE_LOCK_SUBCLASS	7
+
+static void set_lock_class(struct file *file, unsigned int subclass)
+{
+	lockdep_set_subclass(&file_inode(file)->i_rwsem, subclass);
+}
+
+static void put_file(struct cachet_cache *cache, struct file *file)
+{
+	if (!file)
+		return;
+	if (test_bit(CACHET_CACHE_FILES_OURS, &cache->flags))
+		set_lock_class(file, 0);
+	fput(file);
+}
+
 /* ---- references --------------------------------------------------------- */
 
 static void cache_free(struct kref *ref)
@@ -33,12 +57,9 @@ static void cache_free(struct kref *ref)
 	cancel_work_sync(&cache->reclaim_work);
 	cachet_log_free(cache);
 	cachet_verify_exit(cache);
-	if (cache->super_file)
-		fput(cache->super_file);
-	if (cache->index_file)
-		fput(cache->index_file);
-	if (cache->data_file)
-		fput(cache->data_file);
+	put_file(cache, cache->super_file);
+	put_file(cache, cache->index_file);
+	put_file(cache, cache->data_file);
 	put_cred(cache->cred);
 	free_percpu(cache->counters);
 	for (i = 0; i < CACHET_SET_LOCKS; i++)
@@ -184,6 +205,10 @@ static int check_files(struct cachet_cache *cache, struct cachet_attach *arg)
 			return -EBUSY;
 		}
 	}
+	set_lock_class(cache->super_file, CACHE_FILE_LOCK_SUBCLASS);
+	set_lock_class(cache->index_file, CACHE_FILE_LOCK_SUBCLASS);
+	set_lock_class(cache->data_file, CACHE_FILE_LOCK_SUBCLASS);
+	set_bit(CACHET_CACHE_FILES_OURS, &cache->flags);
 	return 0;
 }
 

@@ -165,6 +165,7 @@ struct cachet_cache {
 #define CACHET_CACHE_LEAVING	1	/* Being detached */
 #define CACHET_CACHE_DIRTY	2	/* Something to commit */
 #define CACHET_CACHE_NO_SPACE	3	/* Fills are being dropped: told once */
+#define CACHET_CACHE_FILES_OURS	4	/* The files' locks have a class of their own */
 	int		error;		/* The one that put it out */
 
 	/* commit.c */

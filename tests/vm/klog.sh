@@ -15,6 +15,30 @@ KLOG_BAD=(
 	'kmemleak: .* new suspected' 'unreferenced object'
 )
 
+# Reports of KASAN that are not ours to mend, by a line of theirs:
+# - Linux 7.3 counts a read of NFS down in an inode that may be freed by then:
+#   nfs_clear_inode() does not wait for reads (netfs_wait_for_outstanding_io()), as
+#   the other filesystems do.
+KLOG_KNOWN='BUG: KASAN: slab-use-after-free in netfs_deinit_request'
+
+# klog_known: stdin without the reports that are known.
+klog_known() {
+	awk -v known="$KLOG_KNOWN" '
+		/={60,}$/ {
+			if (report != "") {
+				if (report !~ known)
+					printf "%s%s\n", report, $0
+				report = ""
+				next
+			}
+			report = $0 "\n"
+			next
+		}
+		report != "" { report = report $0 "\n"; next }
+		{ print }
+		END { printf "%s", report }'
+}
+
 # klog_scan FILE [ALLOWED_REGEX...]: print the first bad lines of FILE, if any.
 klog_scan() {
 	local file=$1 bad allowed=()
@@ -24,9 +48,7 @@ klog_scan() {
 	for regex; do
 		allowed+=(-e "$regex")
 	done
-	if [ ${#allowed[@]} -gt 0 ]; then
-		tr -d '\r' <"$file" | grep -avE "${allowed[@]}" | grep -aE "$bad" | head -n 20 || true
-	else
-		tr -d '\r' <"$file" | grep -aE "$bad" | head -n 20 || true
-	fi
+	[ ${#allowed[@]} -gt 0 ] || allowed=(-e '$^')
+	tr -d '\r' <"$file" | klog_known | grep -avE "${allowed[@]}" | grep -aE "$bad" |
+		head -n 20 || true
 }
