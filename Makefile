@@ -27,7 +27,7 @@ help:
 	@echo 'make uninstall    takes them away again'
 	@echo 'make demo         a VM, an NFS mount with the cache, read twice (as root)'
 	@echo 'make check        every test there is (as root); make check-quick: without VMs'
-	@echo "make vmtest       VM tests: T='glob' VM=stock|uml|all"
+	@echo "make vmtest       VM tests: T='glob' VM=stock|uml|uml-debug|all"
 	@echo 'make model-full   a million simulated power cuts; make model-mutants: do they find faults?'
 	@echo "make bench        against cachefiles: BENCH='glob' VM=uml|stock"
 	@echo 'make clean        removes build/'
@@ -75,6 +75,9 @@ vm-helpers:
 		tests/vm/helpers/super-edit.c tools/lib/crc32c.c
 	@$(CC) -O1 -Wall -o $(O)/vm-helpers/ioctl-abuse tests/vm/helpers/ioctl-abuse.c
 	@$(CC) -O1 -Wall -o $(O)/vm-helpers/flip-bits tests/vm/helpers/flip-bits.c
+	@$(CC) -O1 -Wall -Wextra -o $(O)/vm-helpers/damage tests/vm/helpers/damage.c
+	@$(MAKE) -s -C tools O=$(O) $(O)/tools/unit/check-image
+	@cp $(O)/tools/unit/check-image $(O)/vm-helpers/
 	@$(CC) -O1 -Wall -Wextra -o $(O)/vm-helpers/exercise tests/vm/helpers/exercise.c
 	@$(CC) -O2 -Wall -Wextra -fPIC -shared -o $(O)/vm-helpers/volatile-disk.so \
 		tests/vm/helpers/volatile-disk.c

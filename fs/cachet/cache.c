@@ -251,7 +251,7 @@ static int load_super(struct cachet_cache *cache, struct cachet_attach *arg)
 	ret = check_size(cache->super_file, CACHET_SUPER_FILE_BYTES, "super", arg);
 	if (ret)
 		return ret;
-	buf = kvmalloc(2 * PAGE_SIZE, GFP_KERNEL);
+	buf = kvmalloc(2 * PAGE_SIZE, CACHET_GFP);
 	if (!buf)
 		return -ENOMEM;
 	ret = read_supers(cache, buf);

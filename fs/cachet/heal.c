@@ -144,7 +144,7 @@ static bool readable(struct cachet_cache *cache, const struct cachet_piece *p)
 {
 	size_t bytes = (size_t)p->len << CACHET_PAGE_SHIFT;
 	unsigned int nofs = memalloc_nofs_save();
-	void *buf = kvmalloc(bytes, GFP_KERNEL);
+	void *buf = kvmalloc(bytes, CACHET_GFP);
 	bool ret = true;
 
 	memalloc_nofs_restore(nofs);

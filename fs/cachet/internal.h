@@ -54,6 +54,9 @@
 #undef pr_fmt
 #define pr_fmt(fmt) "cachet: " fmt
 
+/* For more than a page or two: whoever asks can do without, or says so himself. */
+#define CACHET_GFP	(GFP_KERNEL | __GFP_NOWARN)
+
 struct cachet_cache;
 struct cachet_fill;
 struct cachet_obj;

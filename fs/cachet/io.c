@@ -150,7 +150,7 @@ static int direct(struct cachet_cache *cache, struct file *file, void *buf, size
 	struct kiocb iocb;
 	ssize_t n = -ENOMEM;
 
-	bv = kvmalloc_array(nr, sizeof(*bv), GFP_KERNEL);
+	bv = kvmalloc_array(nr, sizeof(*bv), CACHET_GFP);
 	if (!bv)
 		goto out;
 	for (i = 0; i < nr; i++) {

@@ -262,7 +262,7 @@ static struct cachet_open *open_alloc(struct cachet_cache *cache, u32 segment)
 	struct cachet_open *open;
 
 	/* A run has one page at least, so a segment has no more entries than pages. */
-	open = kvzalloc(struct_size(open, entry, cachet_segment_pages(&cache->geo)), GFP_KERNEL);
+	open = kvzalloc(struct_size(open, entry, cachet_segment_pages(&cache->geo)), CACHET_GFP);
 	memalloc_nofs_restore(nofs);
 	if (!open)
 		return NULL;
@@ -298,7 +298,7 @@ static void load_reopen(struct cachet_cache *cache, struct cachet_seg *seg)
 		return;
 again:
 	kvfree(buf);
-	buf = kvmalloc((size_t)pages << PAGE_SHIFT, GFP_KERNEL);
+	buf = kvmalloc((size_t)pages << PAGE_SHIFT, CACHET_GFP);
 	if (!buf)
 		goto out;
 	if (cachet_io_direct(cache, cache->data_file, buf, (size_t)pages << PAGE_SHIFT,
@@ -348,7 +348,7 @@ int cachet_log_load(struct cachet_cache *cache)
 	u32 i, n;
 	int ret = 0;
 
-	cache->seg = kvcalloc(cache->geo.nr_segments, sizeof(*cache->seg), GFP_KERNEL);
+	cache->seg = kvcalloc(cache->geo.nr_segments, sizeof(*cache->seg), CACHET_GFP);
 	if (!cache->seg)
 		return -ENOMEM;
 	d = kmem_cache_alloc(cachet_set_slab, GFP_KERNEL);
@@ -401,7 +401,7 @@ static void close_work(struct work_struct *work)
 	bool written = false;
 	void *buf, *end;
 
-	buf = kvzalloc((size_t)pages << PAGE_SHIFT, GFP_KERNEL);
+	buf = kvzalloc((size_t)pages << PAGE_SHIFT, CACHET_GFP);
 	memalloc_nofs_restore(nofs);
 	if (buf && !cachet_cache_out(cache)) {
 		end = buf + ((size_t)pages << PAGE_SHIFT);

@@ -23,6 +23,8 @@
 #include "internal.h"
 #include "trace.h"
 
+#define EMPTY_TRIES	10	/* Each waits for a tick or more */
+
 static atomic_t debug_ids;
 
 /* ---- references --------------------------------------------------------- */
@@ -525,6 +527,27 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 	fscache_uncount_object(fscache);
 }
 
+/*
+ * An object was emptied, under its lock: what is on disk must not come back with the
+ * next attach. Where memory is short this waits for some; failing that, and all else,
+ * the index can't be relied on.
+ */
+static void write_empty_head(struct cachet_obj *obj)
+{
+	unsigned int tries;
+	int ret = 0;
+
+	for (tries = 0; tries < EMPTY_TRIES; tries++) {
+		if (obj->flags & CACHET_OBJ_HEAD)
+			ret = cachet_object_write_head(obj, false);
+		if (ret != -ENOMEM)
+			break;
+		memalloc_retry_wait(GFP_NOFS);
+	}
+	if (ret)
+		cachet_io_error(obj->cache, CACHET_IO_INDEX_WRITE, ret);
+}
+
 /**
  * cachet_object_invalidate - fscache: what is cached of a file is not its content
  * @cookie: state INVALIDATING
@@ -536,20 +559,15 @@ bool cachet_object_invalidate(struct fscache_cookie *cookie)
 	struct cachet_obj *obj = cookie->cache_priv;
 	struct cachet_coherency coherency;
 	loff_t size;
-	int ret = 0;
 
 	cookie_coherency(cookie, &coherency, &size);
 	mutex_lock(&obj->lock);
 	empty(obj, cachet_new_generation(obj->cache), obj->block_shift);
 	set_coherency(obj, &coherency, size);
-	/* What is on disk must not come back with the next attach. */
-	if (obj->flags & CACHET_OBJ_HEAD)
-		ret = cachet_object_write_head(obj, false);
+	write_empty_head(obj);
 	mutex_unlock(&obj->lock);
 	cachet_count(obj->cache, invalidations);
 	trace_cachet_object(obj, CACHET_OBJECT_INVALIDATED);
-	if (ret)	/* Out of service, or about to be: what is on disk can't be relied on */
-		cachet_io_error(obj->cache, CACHET_IO_INDEX_WRITE, ret);
 	fscache_resume_after_invalidation(cookie);
 	return true;
 }
@@ -660,13 +678,8 @@ empty_it:
  */
 void cachet_object_drop(struct cachet_obj *obj)
 {
-	int ret = 0;
-
 	empty(obj, cachet_new_generation(obj->cache), obj->block_shift);
-	if (obj->flags & CACHET_OBJ_HEAD)
-		ret = cachet_object_write_head(obj, false);
-	if (ret)
-		cachet_io_error(obj->cache, CACHET_IO_INDEX_WRITE, ret);
+	write_empty_head(obj);
 	trace_cachet_object(obj, CACHET_OBJECT_CUT);
 }
 

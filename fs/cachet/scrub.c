@@ -224,7 +224,7 @@ int cachet_scrub(struct cachet_cache *cache, struct cachet_scrub *told)
 	s->cache = cache;
 	s->told = told;
 	s->map.flags = 0;
-	s->buf = kvmalloc(1u << CACHET_MAX_BLOCK_SHIFT, GFP_KERNEL);
+	s->buf = kvmalloc(1u << CACHET_MAX_BLOCK_SHIFT, CACHET_GFP);
 	if (!s->buf)
 		ret = -ENOMEM;
 	end = min_t(u64, told->nr_slots, told->slot + CALL_RECORDS);

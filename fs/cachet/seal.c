@@ -371,7 +371,7 @@ int cachet_seal_init(struct cachet_cache *cache)
 {
 	struct kthread_worker *worker;
 
-	cache->seal_buffer = kvmalloc(1u << CACHET_MAX_BLOCK_SHIFT, GFP_KERNEL);
+	cache->seal_buffer = kvmalloc(1u << CACHET_MAX_BLOCK_SHIFT, CACHET_GFP);
 	if (!cache->seal_buffer)
 		return -ENOMEM;
 	cache->inline_max = min_t(u64, CACHET_INLINE_SEAL_BYTES,

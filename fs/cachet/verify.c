@@ -28,7 +28,7 @@ int cachet_verify_init(struct cachet_cache *cache, enum cachet_verify verify)
 	cache->verify = verify;
 	if (verify != CACHET_VERIFY_ONCE)
 		return 0;
-	cache->verified = kvcalloc(BITS_TO_LONGS(pages), sizeof(long), GFP_KERNEL);
+	cache->verified = kvcalloc(BITS_TO_LONGS(pages), sizeof(long), CACHET_GFP);
 	return cache->verified ? 0 : -ENOMEM;
 }
 
@@ -205,7 +205,7 @@ int cachet_verify_block(struct cachet_obj *obj, u32 block)
 	pages = cachet_map_pages(m);
 	bad = m->piece[0];
 	nofs = memalloc_nofs_save();
-	buf = kvmalloc((size_t)pages << PAGE_SHIFT, GFP_KERNEL);
+	buf = kvmalloc((size_t)pages << PAGE_SHIFT, CACHET_GFP);
 	memalloc_nofs_restore(nofs);
 	if (!buf) {
 		ret = -ENOMEM;

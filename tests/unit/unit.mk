@@ -6,7 +6,8 @@
 #
 #	unit		build and run tests/unit/format_*.c, tools_*.c and cachectl-*.sh
 #	unit-build	only build them
-#	module-kunit	build tests/kunit for the UML kernel: O/kunit/cachet_kunit.ko
+#	module-kunit	build tests/kunit for the UML kernel: O/kunit/cachet_kunit.ko;
+#			module-kunit-debug: for the one with sanitizers, O/kunit-debug
 
 O ?= build
 
@@ -41,11 +42,11 @@ unit: unit-build
 		CACHECTL=$(unit_asan)/cachectl CACHETD=$(unit_asan)/cachetd tests/unit/run \
 		$(unit_out)/log $(unit_format) $(unit_tools) $(wildcard tests/unit/cachectl-*.sh)
 
-module-kunit:
-	@mkdir -p $(abspath $(O))/kunit
-	$(MAKE) -C "$$(scripts/kernel-uml)" ARCH=um M=$(CURDIR)/tests/kunit \
-		MO=$(abspath $(O))/kunit W=1 $(KBUILD_EXTRA) modules
+module-kunit module-kunit-debug: module-kunit%:
+	@mkdir -p $(abspath $(O))/kunit$*
+	$(MAKE) -C "$$(scripts/kernel-uml $(*:-%=%))" ARCH=um M=$(CURDIR)/tests/kunit \
+		MO=$(abspath $(O))/kunit$* W=1 $(KBUILD_EXTRA) modules
 
-.PHONY: unit unit-build module-kunit
+.PHONY: unit unit-build module-kunit module-kunit-debug
 
 -include $(unit_shared:.o=.d) $(unit_format:$(unit_out)/%=$(unit_out)/obj/tests/unit/%.d)

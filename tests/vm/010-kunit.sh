@@ -11,7 +11,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
-ko=${CACHET_KO%/*/*}/kunit/cachet_kunit.ko
+ko=${CACHET_KO%/*/*}/kunit${VM_KERNEL#uml}/cachet_kunit.ko
 [ -e "$ko" ] || fail "no $ko: make module-kunit"
 
 unload() {

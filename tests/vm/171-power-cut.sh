@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # title: after a power cut nothing is wrong, and what was synced is still there
+# vm: uml
 # timeout: 200
 # boot: own
 #

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # title: check finds what is wrong in a detached cache, and what it repairs serves no wrong byte
+# vm: uml
 # timeout: 300
 # boot: own
 #

@@ -29,6 +29,8 @@ extern struct task_struct model_task;
 #define revert_creds(cred)	((void)(cred))
 #define put_cred(cred)		((void)(cred))
 #define memalloc_nofs_save()	0u
+#define memalloc_retry_wait(gfp) do { } while (0)
+#define lockdep_set_subclass(lock, subclass) do { } while (0)
 #define memalloc_nofs_restore(flags)	((void)(flags))
 #define in_task()		true
 #define irqs_disabled()		false
