@@ -29,6 +29,7 @@ help:
 	@echo 'make check        every test there is (as root); make check-quick: without VMs'
 	@echo "make vmtest       VM tests: T='glob' VM=stock|uml|uml-debug|all"
 	@echo 'make model-full   a million simulated power cuts; make model-mutants: do they find faults?'
+	@echo "make soak         the long versions, for half a day, and a table: SOAK='power-cuts stress-uml'"
 	@echo "make bench        against cachefiles: BENCH='glob' VM=uml|stock"
 	@echo 'make clean        removes build/'
 
@@ -120,6 +121,13 @@ check: deps-test
 check-quick: deps-test
 	@tests/check quick
 
+# All that the techniques need, whichever are wanted: seconds, but for the kernels.
+soak: deps-test
+	@$(MAKE) -s tools
+	@tests/vm/prepare all
+	@tests/vm/prepare uml-debug
+	@tests/soak $(SOAK)
+
 vmtest: tools
 	@tests/vm/prepare $(VM)
 	@tests/vm/run --vm=$(VM) $(T)
@@ -149,4 +157,4 @@ clean:
 	rm -rf $(O)
 
 .PHONY: all help vm-helpers module module-stock module-uml module-uml-debug module-lint tools deps deps-test demo check check-quick \
-	vmtest bench install uninstall clean
+	vmtest soak bench install uninstall clean

@@ -55,6 +55,17 @@ static void supers(void)
 	save("super", "crashes", two, sizeof(two), crashes, sizeof(crashes));
 }
 
+static void configs(void)
+{
+	static const char one[] = "[cache main]\ndir = /var/cache/cachet\n";
+	static const char all[] = "# caches\n[daemon]\nkeep = yes\nlog-reuse = no\n\n"
+		"[cache a]\ndir = /a\nverify = once\nany-fs = yes\ncommit-interval = 5s\n"
+		"[cache b.2]\ndir = /b ; second\nverify = always\ncommit-interval = 100ms\n";
+
+	save("config", "one", one, sizeof(one) - 1, NULL, 0);
+	save("config", "all", all, sizeof(all) - 1, NULL, 0);
+}
+
 static void records(void)
 {
 	static const char * const names[] = { "object", "sealed", "part0", "part1", "content" };
@@ -146,6 +157,7 @@ int main(int argc, char **argv)
 	top = argv[1];
 	mkdir(top, 0777);
 	supers();
+	configs();
 	records();
 	tables();
 	summaries();

@@ -55,6 +55,7 @@ grep -q 'become root' /run/err || fail "cachectl as nobody: $(cat /run/err)"
 
 # --- events: poll and a reader that waits ---
 /abuse/ioctl-abuse random abused /mnt/nfs/file "$calls" "$VM_SEED"
+cases "$calls" "calls"
 timeout $((10 * VM_FACTOR)) cachectl events --follow --json >/run/events &
 follower=$!
 wait_until 5 test -s /run/events || fail "no events"

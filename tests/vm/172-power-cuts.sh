@@ -137,6 +137,7 @@ fi
 
 assert_gt "$(awk '{ n += $1 } END { printf "%d", n / 1024 }' /mnt/disk/served)" 1000 \
 	"KiB that the cache still had after the cuts"
+cases "$cuts" "power cuts"
 nfs_umount /mnt/nfs
 cachectl detach cut
 cachectl check --digests "$cache" || fail "check --digests after all cuts: exit code $?"

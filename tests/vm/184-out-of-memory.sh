@@ -188,6 +188,7 @@ for ((i = from; i < ${#all[@]}; i += step)); do
 		hit=$((hit + 1))
 	done
 done
+cases $hit "failures, once or for good"
 note "${#all[@]} places, each ${step}th tried, $hit times something failed"
 assert_gt $hit 0 "allocations that failed"
 disarm

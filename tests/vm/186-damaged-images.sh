@@ -59,7 +59,7 @@ fresh() {
 	cp -r --reflink=always $good "$cache"
 }
 
-# random FIELDS: one of them, and one of some values.
+# pick WORD...: one of them.
 pick() {
 	shift $((RANDOM % $#))
 	echo "$1"
@@ -114,7 +114,7 @@ kinds=(damage forge)
 for ((i = 0; i < images; i++, seed++)); do
 	kind=${kinds[i % 2]}
 	fresh
-	if [ $kind = damage ]; then
+	if [ "$kind" = damage ]; then
 		"$VM_HELPERS/damage" $seed "$cache" $old >/run/did
 	else
 		forge $seed >/run/did
@@ -127,5 +127,6 @@ for ((i = 0; i < images; i++, seed++)); do
 	use_it || cat /run/out
 done
 note "$images images: $attached times attached, $refused times refused, $served bytes served"
+cases $images "images"
 assert_ge $attached $((images / 2)) "times that a damaged cache could be attached"
 assert_gt $served 0 "bytes that came from damaged caches"

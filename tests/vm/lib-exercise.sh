@@ -30,6 +30,7 @@ exercise() {
 		cachectl detach "x$block"
 	done
 	assert_ge "$total" "$min" "bytes read from the cache"
+	cases $((4 * ops)) "operations"
 }
 
 exercise_umount() { ! mountpoint -q /mnt/net || /run/net-umount; }

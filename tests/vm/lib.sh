@@ -72,6 +72,9 @@ wait_until() {
 	done
 }
 
+# cases NUMBER WHAT: how many a test that can go on for long has tried; tests/soak counts.
+cases() { echo "cases: $*"; }
+
 # --- clean-up ---
 
 VM_UNDO=()

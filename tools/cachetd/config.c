@@ -28,6 +28,8 @@ struct reader {
 	struct cachet_why	*why;
 	int			err;		/* The first error; `why` is its text */
 	unsigned int		line;
+	char			*text;		/* Of the line, from getline() */
+	size_t			text_room;
 	struct config		config;
 	enum section_kind	section;
 	bool			daemon_seen;
@@ -236,21 +238,28 @@ static void section_begin(struct reader *r, const char *text)
 	cache_begin(r, tag);
 }
 
-/* inih's reader: like fgets(). */
+/* inih's reader: like fgets(), which would pass over what follows a zero byte. */
 static char *on_line(char *buf, int room, void *arg)
 {
 	struct reader *r = arg;
 	const char *text = buf;
-	size_t len;
+	ssize_t len;
 
-	if (r->err || !fgets(buf, room, r->file))
+	if (r->err)
+		return NULL;
+	len = getline(&r->text, &r->text_room, r->file);
+	if (len < 0)
 		return NULL;
 	r->line++;
-	len = strlen(buf);
-	if (len && buf[len - 1] != '\n' && !feof(r->file)) {
+	if (memchr(r->text, 0, (size_t)len)) {
+		wrong(r, -EINVAL, "the line has a zero byte in it: this is no text file");
+		return NULL;
+	}
+	if (len >= room) {
 		wrong(r, -EINVAL, "the line is longer than %d characters", room - 3);
 		return NULL;
 	}
+	memcpy(buf, r->text, (size_t)len + 1);
 	while (isblank((unsigned char)*text))
 		text++;
 	/* It would be taken for more of the value before it */
@@ -282,6 +291,7 @@ int config_read(const char *path, struct config *ret_config, struct cachet_why *
 	}
 	section_end(&r);
 	fclose(r.file);
+	free(r.text);
 	if (r.err) {
 		config_free(&r.config);
 		return r.err;
