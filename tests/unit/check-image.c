@@ -519,6 +519,34 @@ static void super_misplaced(void)
 	put(CACHET_FILE_SUPER, &sector, sizeof(sector), 0);
 }
 
+/* ---- a cache that is full ------------------------------------------------ */
+
+/*
+ * $CHECK_OBJECTS heads of files of one block, by the digests of their numbers, and all
+ * segments closed; not detached in order. For the benchmark of attach.
+ */
+static void objects(void)
+{
+	u32 nr = getenv("CHECK_OBJECTS") ? (u32)strtoul(getenv("CHECK_OBJECTS"), NULL, 10) : 0;
+	u32 pages = image.super.geo.nr_segments << (image.super.geo.segment_shift - 12), i;
+	u8 digest[CACHET_DIGEST_BYTES];
+	union cachet_any_record rec;
+
+	put_super(EPOCH - 1, 0);
+	put_super(EPOCH, 0);
+	put_volume(0, 2, 2, "nfs,one");
+	for (i = 0; i < image.super.geo.nr_segments; i++)
+		put_segment(i, EPOCH, CACHET_SEGMENT_CLOSED, 0);
+	for (i = 0; i < nr; i++) {
+		rec = object('A', EPOCH);
+		cachet_digest(&i, sizeof(i), digest);
+		memcpy(rec.head.fp, digest, sizeof(rec.head.fp));
+		rec.head.nr = 1;
+		put_extent(&rec.object.extent, i % pages, 0, 1);
+		put_record(&rec);
+	}
+}
+
 /* ---- anything ----------------------------------------------------------- */
 
 static u64 random_state;
@@ -603,7 +631,7 @@ static const struct {
 	C(torn_twice), C(after_crash), C(bad_summary), C(odd_summary), C(rot), C(wrong_set), C(twice),
 	C(future), C(future_generation), C(future_piece), C(overlap), C(gap), C(into_free),
 	C(into_summary), C(behind_used), C(beyond_block), C(headless), C(no_content),
-	C(super_misplaced), C(anything),
+	C(super_misplaced), C(objects), C(anything),
 #undef C
 };
 

@@ -538,11 +538,25 @@ static void resize_cookie(struct netfs_cache_resources *cres, loff_t new_size)
 	cookie->object_size = new_size;
 }
 
+/*
+ * An invalidation that comes while a file is looked up waits for the lookup, with an
+ * access. Of a cookie that did not get an object fscache ends it only if the cookie is
+ * said to have failed: else the access stays, and keeps the cookie among those that can
+ * be found when it is freed.
+ */
+static bool lookup_cookie(struct fscache_cookie *cookie)
+{
+	if (cachet_object_lookup(cookie))
+		return true;
+	fscache_caching_failed(cookie);
+	return false;
+}
+
 const struct fscache_cache_ops cachet_fscache_ops = {
 	.name			= "cachet",
 	.acquire_volume		= cachet_volume_acquire,
 	.free_volume		= cachet_volume_free,
-	.lookup_cookie		= cachet_object_lookup,
+	.lookup_cookie		= lookup_cookie,
 	.withdraw_cookie	= cachet_object_withdraw,
 	.invalidate_cookie	= cachet_object_invalidate,
 	.begin_operation	= begin_operation,
