@@ -216,6 +216,9 @@ int cachet_dir_lock(const char *dir, bool alone, int *ret_fd, struct cachet_why 
 int cachet_read_full(int fd, void *buf, size_t len, u64 pos);
 int cachet_write_full(int fd, const void *buf, size_t len, u64 pos);
 
+/* A page, past the page cache: mends one that can't be read. `page` is aligned to its size. */
+int cachet_write_page(int fd, const void *page, u64 pos);
+
 /* ---- create.c: a new cache ---------------------------------------------- */
 
 struct cachet_create {
