@@ -277,6 +277,10 @@ out:
 	return ret;
 }
 
+/*
+ * A bad id page is refused although the file may be the right one: to prove that takes
+ * a look at all of it, which cachectl check has, and somebody who wants it mended.
+ */
 static int check_id(struct cachet_cache *cache, struct file *file, const char magic[8], u64 pos,
 		    const char *name, struct cachet_attach *arg)
 {
@@ -285,16 +289,22 @@ static int check_id(struct cachet_cache *cache, struct file *file, const char ma
 
 	ret = cachet_io_read(cache, file, &id, sizeof(id), pos, file == cache->index_file ?
 			     CACHET_IO_INDEX_READ : CACHET_IO_DATA_READ);
+	if (ret == -ENODATA) {	/* That place alone: a repair may mend it */
+		PROBLEM(arg, "the id page of %s can't be read", name);
+		return -EBADMSG;
+	}
 	if (ret) {
 		PROBLEM(arg, "%s can't be read (%d)", name, ret);
-		return ret == -ENODATA ? -EIO : ret;
+		return ret;
 	}
 	ret = cachet_file_id_check(&id, magic, cache->super.uuid, pos);
-	if (ret == -EMEDIUMTYPE)
+	if (ret == -EMEDIUMTYPE) {
 		PROBLEM(arg, "%s belongs to another cache", name);
-	else if (ret)
-		PROBLEM(arg, "%s is damaged, or no Cachet %s", name, name);
-	return ret ? -EBADMSG : 0;
+		return -ESTALE;
+	}
+	if (ret)
+		PROBLEM(arg, "the id page of %s is damaged", name);
+	return ret;
 }
 
 static int load(struct cachet_cache *cache, struct cachet_attach *arg)

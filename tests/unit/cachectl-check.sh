@@ -189,16 +189,196 @@ says "super can't be used.*cachectl format"
 
 # What no repair corrects, and so does not touch
 fresh fill bad_record
-printf '\377' | dd of="$tmp/c/index" bs=1 seek=20 conv=notrunc status=none
+truncate -s 8M "$tmp/c/data"
 before=$(digest)
 run 4 "$cachectl" check --repair "$tmp/c"
-says 'index at 0: the file is damaged.*not corrected'
+says 'data at .*shorter than super says'
 says 'cachectl format'
 [ "$(digest)" = "$before" ] || fail "a repair that is no use wrote to the cache"
-fresh fill
-truncate -s 8M "$tmp/c/data"
+fresh fill index_id
+truncate -s 12K "$tmp/c/super"
+before=$(digest)
 run 4 "$cachectl" check --repair "$tmp/c"
-says 'data at .*shorter than super says'
+says 'super at 0: 12288 bytes long'
+[ "$(digest)" = "$before" ] || fail "a repair without the right super wrote to the cache"
+
+# The id pages: byte for byte what format made
+# ids: their digest; of index and data.
+id_at() { [ "$1" = index ] && echo 0 || echo $(($(stat -c %s "$tmp/c/data") / 4096 - 1)); }
+ids() {
+	for file in index data; do
+		dd if="$tmp/c/$file" bs=4096 skip="$(id_at $file)" count=1 status=none | sha256sum
+	done
+}
+# overwrite FILE FROM: its id page, with what comes
+overwrite() { dd if="$2" of="$tmp/c/$1" bs=4096 seek="$(id_at "$1")" count=1 conv=notrunc status=none; }
+
+# remade TEXT: both pages are as in $whole after a repair, and what counts is all of `fill`
+remade() {
+	before=$(digest)
+	run 4 "$cachectl" check "$tmp/c"
+	says "$1: no attach takes the file \(not corrected\)$"
+	[ "$(digest)" = "$before" ] || fail "$1: a check without --repair wrote to the cache"
+	run 1 "$cachectl" check --repair "$tmp/c"
+	says "$1: no attach takes the file \(written anew\)$"
+	[ "$(ids)" = "$whole" ] || fail "$1: not what format makes"
+	run 0 "$cachectl" check --json --digests "$tmp/c"
+	counts objects 2
+	counts blocks 3
+	counts digests 4
+}
+
+for file in index data; do
+	fresh fill
+	whole=$(ids)
+	"$image" "$tmp/c" "${file}_id"
+	remade "^$file at [0-9]*: the id page is damaged"
+	overwrite "$file" /dev/zero
+	remade "^$file at [0-9]*: the id page is damaged"
+	overwrite "$file" /dev/urandom
+	remade "^$file at [0-9]*: the id page is damaged"
+	says '"detached_in_order":true'
+	# Its magic alone, which its crc is not of
+	printf x | dd of="$tmp/c/$file" bs=1 seek=$(($(id_at "$file") * 4096)) conv=notrunc status=none
+	remade "^$file at [0-9]*: the id page is damaged"
+done
+fresh fill bad_record index_id data_id
+run 1 "$cachectl" check --repair --json "$tmp/c"
+counts errors_corrected 3
+run 0 "$cachectl" check "$tmp/c"
+# A new cache, and one that crashed
+fresh index_id data_id
+run 1 "$cachectl" check --repair "$tmp/c"
+run 0 "$cachectl" check "$tmp/c"
+fresh fill crash index_id data_id
+run 1 "$cachectl" check --repair "$tmp/c"
+run 0 "$cachectl" check --json "$tmp/c"
+counts verify_blocks 1
+says '"detached_in_order":false'
+
+# A page that names another cache: neither file is touched, nor what else is wrong
+# refuses TEXT: a repair says so, and changes nothing
+refuses() {
+	before=$(digest)
+	run 4 "$cachectl" check --repair "$tmp/c"
+	says "$1.*no attach takes .*\(not corrected\)$"
+	says 'restore the files .*, or remove the three and run .cachectl format'
+	[ "$(digest)" = "$before" ] || fail "$1: a repair wrote to the cache"
+}
+other=$tmp/other
+fresh fill
+mv "$tmp/c" "$other"
+for file in index data; do
+	fresh fill bad_record
+	cp "$other/$file" "$tmp/c/$file"
+	refuses "$file at [0-9]*: the file is of another cache"
+	printf x | dd of="$tmp/c/$file" bs=1 seek=$(($(id_at "$file") * 4096)) conv=notrunc status=none
+	refuses "$file at [0-9]*: the file is of another cache"
+	# And one that no longer says so, but the rest of it does
+	overwrite "$file" /dev/zero
+	[ $file = data ] || refuses "index.*damaged, and no record of its segment table is of this cache"
+	[ $file = index ] || refuses "data.*damaged, and 1 summaries in it are of another cache"
+done
+fresh fill other_summary data_id
+refuses 'data.*damaged, and 1 summaries in it are of another cache'
+fresh fill other_summary
+run 0 "$cachectl" check "$tmp/c"
+# One is damaged, which could be mended, and the other is of another cache
+fresh fill index_id
+cp "$other/data" "$tmp/c/data"
+refuses 'data at [0-9]*: the file is of another cache'
+
+# Summaries that should be there are not; unless a crash took them
+fresh fill bad_summary data_id
+refuses 'data.*damaged, and of 1 summaries that index knows of none is in it'
+for crash in crash after_crash; do
+	fresh fill bad_summary $crash data_id
+	run 4 "$cachectl" check "$tmp/c"
+	says 'data.*damaged, and no summary says whose it is: all that is in it is lost'
+done
+
+# Nothing to tell by: no byte of the file may be served
+unproven() {
+	before=$(digest)
+	run 4 "$cachectl" check --json "$tmp/c"
+	counts blocks 3
+	says 'no summary says whose it is: all that is in it is lost'
+	[ "$(digest)" = "$before" ] || fail "a check without --repair wrote to the cache"
+	run 1 "$cachectl" check --repair "$tmp/c"
+	says 'written anew, the segment table emptied'
+	run 0 "$cachectl" check --json --digests "$tmp/c"
+	counts segments 0
+	counts blocks 0
+	counts contents 0
+	counts void_records 4
+	counts volumes 3
+}
+fresh fill no_summary data_id
+unproven
+# Not even where no segment is in use
+fresh fill no_summary reused data_id into_free
+run 1 "$cachectl" check --repair "$tmp/c"
+says 'data at [0-9]*: the id page is damaged: .* \(written anew, the segment table emptied\)'
+run 0 "$cachectl" check --json "$tmp/c"
+counts blocks 0
+counts errors_corrected 0
+fresh fill no_summary
+"$image" "$other" no_summary
+cp "$other/data" "$tmp/c/data"
+overwrite data /dev/zero
+unproven
+
+# Pages that can't be read, and what the page cache would bring with them
+export CHECK_FAULT_BAD=$tmp/bad
+mkdir "$tmp/bad"
+faulted() { LD_PRELOAD=$fault "$cachectl" "$@"; }
+direct=1
+dd if="$tmp/c/super" of=/dev/null bs=4096 count=1 iflag=direct status=none 2>/dev/null || {
+	direct=
+	echo "no direct I/O on $tmp: pages that can't be read are not tried"
+}
+for file in ${direct:+index data}; do
+	fresh fill
+	whole=$(ids)
+	# The other one is damaged meanwhile
+	[ "$file" = index ] && "$image" "$tmp/c" data_id
+	[ "$file" = data ] && "$image" "$tmp/c" index_id
+	page=$tmp/bad/$file.$(id_at "$file")
+	: >"$page"
+	run 4 faulted check "$tmp/c"
+	says "^$file at [0-9]*: the id page can't be read: no attach takes the file \(not corrected\)$"
+	[ -e "$page" ] || fail "a check without --repair wrote to the cache"
+	run 1 faulted check --repair "$tmp/c"
+	says "^$file at [0-9]*: the id page can't be read: no attach takes the file \(written anew\)$"
+	[ ! -e "$page" ] || fail "$file: its id page was not written past the page cache"
+	[ "$(ids)" = "$whole" ] || fail "$file: not what format makes"
+	run 0 faulted check --json --digests "$tmp/c"
+	counts blocks 3
+done
+if [ "$direct" ]; then
+	# A copy of super does not take the other one with it
+	fresh fill
+	: >"$tmp/bad/super.0"
+	run 4 faulted check "$tmp/c"
+	says 'copy 0 of super: Input/output error'
+	rm "$tmp/bad/super.0"
+	# A segment table that can't be read speaks for nothing
+	fresh fill no_summary data_id
+	: >"$tmp/bad/index.1"
+	run 1 faulted check --repair "$tmp/c"
+	says 'written anew, the segment table emptied'
+	run 0 faulted check --json "$tmp/c"
+	counts blocks 0
+	# But the summaries do; the rest is for an attach
+	fresh fill data_id
+	: >"$tmp/bad/index.1"
+	run 9 faulted check --repair "$tmp/c"
+	says 'data at [0-9]*: the id page is damaged: .* \(written anew\)'
+	says "can't be read to its end: Input/output error; an attach does without"
+	rm "$tmp/bad/index.1"
+	run 0 "$cachectl" check --json "$tmp/c"
+	counts blocks 3
+fi
 
 # What is void is no error
 fresh fill reused headless
@@ -324,14 +504,17 @@ says 'another cachectl is working there'
 exec 9<&-
 
 # A repair commits in the order of the module, and the copy of super that counts is last
-# faulty HOW AT: a repair of many things, with a fault at step AT; its exit code in $code
+# faulty HOW AT: a repair of what $broken makes, with a fault at step AT; its exit code in $code
+broken=(bad_record twice bad_volume no_content)
+unreadable=
 faulty() {
-	fresh fill bad_record twice bad_volume no_content
+	fresh fill "${broken[@]}"
+	[ -z "$unreadable" ] || : >"$tmp/bad/$unreadable"
 	rm -f "$tmp/steps"
 	# In a subshell, which says nothing when it is killed
 	(
 		export CHECK_FAULT=$1 CHECK_FAULT_AT=$2 CHECK_FAULT_LOG=$tmp/steps
-		LD_PRELOAD=$fault "$cachectl" check --json --repair "$tmp/c" >"$tmp/out" 2>&1
+		faulted check --json --repair "$tmp/c" >"$tmp/out" 2>&1
 		exit $?
 	) 2>/dev/null
 	code=$?
@@ -398,6 +581,48 @@ for ((at = 1; at <= steps; at++)); do
 		mended "$how at step $at"
 	done
 done
+
+# An id page is written last of what it stands for. One of data that nothing proves:
+# whoever finds it good finds no segment in use, whatever came in between.
+broken=(no_summary index_id data_id bad_record)
+[ -z "$direct" ] || unreadable=data.$(id_at data)
+faulty none 0
+[ "$code" = 1 ] || fail "a repair of id pages: exit code $code"
+order=$(uniq "$tmp/steps" | paste -sd,)
+changes='write index,flush index,write index,flush index,write data,flush data,write index'
+[ "$order" = "$begin,$begin,$changes,flush data,flush index,write super,flush super" ] ||
+	fail "a repair of id pages writes in this order: $order"
+broken=(no_summary data_id bad_record)
+faulty none 0
+steps=$(wc -l <"$tmp/steps")
+
+# believed: is the id page of data, now, one that an attach takes?
+believed() {
+	faulted check --json "$tmp/c" >"$tmp/out" 2>&1
+	! grep -q '"data","pos":[0-9]*,"text":"the id page' "$tmp/out"
+}
+found=0
+for ((at = 1; at <= steps; at++)); do
+	for how in int eio kill cut half; do
+		faulty "$how" "$at"
+		case $how-$code in
+		int-1 | int-33 | eio-8 | eio-9 | eio-40 | kill-137 | cut-137 | half-137) ;;
+		*) fail "id pages, $how at step $at: exit code $code" ;;
+		esac
+		if believed; then
+			found=$((found + 1))
+			counts segments 0
+			counts blocks 0
+		fi
+		faulted check --json --repair "$tmp/c" >"$tmp/out" 2>&1
+		[ $? -le 1 ] || fail "id pages, $how at step $at: exit code of the next repair"
+		run 0 faulted check --json --digests "$tmp/c"
+		counts blocks 0
+		counts objects 1
+		[ -z "$(ls "$tmp/bad")" ] || fail "id pages, $how at step $at: one is still unreadable"
+	done
+done
+[ "$found" -gt 10 ] || fail "id pages: an attach would have taken the file only $found times"
 
 [ "$failed" = 0 ] && echo "cachectl-check: ok"
 exit "$failed"

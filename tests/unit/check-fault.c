@@ -11,19 +11,26 @@
  *   kill   the process dies before the step
  *   cut    so does the machine: what was not flushed is lost
  *   half   and of that only every second write is lost
+ *
+ * A file $CHECK_FAULT_BAD/NAME.PAGE says that a page of a cache's file can't be read.
+ * What the page cache would bring with it can't be, either; a direct write of the
+ * whole page mends it, and a cut that loses that write makes it bad again.
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Their own names for 64-bit offsets, or our definitions would be renamed. */
-ssize_t pwrite64(int fd, const void *buf, size_t len, off_t pos);
+/* pread64() and pwrite64() by their own names: definitions of the others would be renamed. */
 
 enum {
+	PAGE		= 4096,
+	AHEAD		= 64 << 10,	/* What the page cache reads at a time */
 	MAX_UNDO	= 256,
 	MAX_WRITE	= 4096,
 };
@@ -32,6 +39,7 @@ static struct undo {
 	int fd;
 	off_t pos;
 	size_t len;
+	bool bad;
 	char old[MAX_WRITE];
 } undo[MAX_UNDO];
 static int nr_undo, step;
@@ -44,15 +52,24 @@ static ssize_t real_pwrite(int fd, const void *buf, size_t len, off_t pos)
 	return real(fd, buf, len, pos);
 }
 
-static void die(int lost_of_two)
+static ssize_t real_pread(int fd, void *buf, size_t len, off_t pos)
 {
-	int i;
+	ssize_t (*real)(int, void *, size_t, off_t) =
+		(ssize_t (*)(int, void *, size_t, off_t))dlsym(RTLD_NEXT, "pread64");
 
-	/* Latest first: one may stand on another */
-	for (i = nr_undo - 1; lost_of_two && i >= 0; i--)
-		if (lost_of_two == 2 || i & 1)
-			real_pwrite(undo[i].fd, undo[i].old, undo[i].len, undo[i].pos);
-	kill(getpid(), SIGKILL);
+	return real(fd, buf, len, pos);
+}
+
+static bool is_direct(int fd)
+{
+	return fcntl(fd, F_GETFL) & O_DIRECT;
+}
+
+static void set_direct(int fd, bool direct)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	fcntl(fd, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT);
 }
 
 /* The name of a file of a cache, or NULL. */
@@ -71,6 +88,68 @@ static const char *name_of(int fd)
 	name = strrchr(path, '/');
 	name = name ? name + 1 : path;
 	return strcmp(name, "super") && strcmp(name, "index") && strcmp(name, "data") ? NULL : name;
+}
+
+/* ---- pages that can't be read ------------------------------------------- */
+
+static const char *bad_path(const char *name, off_t page)
+{
+	static char path[4200];
+	const char *dir = getenv("CHECK_FAULT_BAD");
+
+	if (!dir)
+		return NULL;
+	snprintf(path, sizeof(path), "%s/%s.%lld", dir, name, (long long)page);
+	return path;
+}
+
+static bool is_bad(const char *name, off_t page)
+{
+	const char *path = bad_path(name, page);
+
+	return path && !access(path, F_OK);
+}
+
+static void make_bad(const char *name, off_t page)
+{
+	const char *path = bad_path(name, page);
+	FILE *f = path ? fopen(path, "we") : NULL;
+
+	if (f)
+		fclose(f);
+}
+
+ssize_t pread64(int fd, void *buf, size_t len, off_t pos)
+{
+	const char *name = getenv("CHECK_FAULT_BAD") ? name_of(fd) : NULL;
+	off_t around = is_direct(fd) ? PAGE : AHEAD;
+	off_t end = (pos + (off_t)len + around - 1) / around * around, at;
+
+	for (at = pos / around * around; name && at < end; at += PAGE) {
+		if (is_bad(name, at / PAGE)) {
+			errno = EIO;
+			return -1;
+		}
+	}
+	return real_pread(fd, buf, len, pos);
+}
+
+/* ---- steps -------------------------------------------------------------- */
+
+static void die(int lost_of_two)
+{
+	int i;
+
+	/* Latest first: one may stand on another */
+	for (i = nr_undo - 1; lost_of_two && i >= 0; i--) {
+		if (lost_of_two == 1 && !(i & 1))
+			continue;
+		set_direct(undo[i].fd, false);
+		real_pwrite(undo[i].fd, undo[i].old, undo[i].len, undo[i].pos);
+		if (undo[i].bad)
+			make_bad(name_of(undo[i].fd), undo[i].pos / PAGE);
+	}
+	kill(getpid(), SIGKILL);
 }
 
 static int step_begin(const char *what, const char *name)
@@ -92,10 +171,25 @@ static int step_begin(const char *what, const char *name)
 	return strcmp(how, "eio") ? 0 : -1;
 }
 
+static void undo_note(int fd, const char *name, size_t len, off_t pos)
+{
+	bool direct = is_direct(fd);
+	struct undo *u = &undo[nr_undo];
+
+	if (nr_undo == MAX_UNDO || len > MAX_WRITE)
+		return;
+	*u = (struct undo){ .fd = fd, .pos = pos, .len = len };
+	set_direct(fd, false);
+	nr_undo += real_pread(fd, u->old, len, pos) == (ssize_t)len;
+	set_direct(fd, direct);
+	u->bad = direct && len == PAGE && is_bad(name, pos / PAGE);
+	if (u->bad)
+		unlink(bad_path(name, pos / PAGE));
+}
+
 ssize_t pwrite64(int fd, const void *buf, size_t len, off_t pos)
 {
 	const char *name = name_of(fd);
-	ssize_t had;
 
 	if (!name)
 		return real_pwrite(fd, buf, len, pos);
@@ -103,11 +197,7 @@ ssize_t pwrite64(int fd, const void *buf, size_t len, off_t pos)
 		errno = EIO;
 		return -1;
 	}
-	if (nr_undo < MAX_UNDO && len <= MAX_WRITE) {
-		undo[nr_undo] = (struct undo){ .fd = fd, .pos = pos, .len = len };
-		had = pread(fd, undo[nr_undo].old, len, pos);
-		nr_undo += had == (ssize_t)len;
-	}
+	undo_note(fd, name, len, pos);
 	return real_pwrite(fd, buf, len, pos);
 }
 

@@ -547,6 +547,41 @@ static void objects(void)
 	}
 }
 
+/* ---- id pages ----------------------------------------------------------- */
+
+static void index_id(void)
+{
+	flip(CACHET_FILE_INDEX, 20);
+}
+
+static void data_id(void)
+{
+	flip(CACHET_FILE_DATA, image.super.geo.data_bytes - CACHET_PAGE_BYTES + 20);
+}
+
+/* A segment that was never closed, as the first one is until then. */
+static void no_summary(void)
+{
+	static const u8 zeros[sizeof(struct cachet_summary_footer)];
+
+	put(CACHET_FILE_DATA, zeros, sizeof(zeros),
+	    cachet_summary_pos(&image.super.geo, 0, 0));
+	put_segment(0, EPOCH, CACHET_SEGMENT_CLOSED, 0);
+}
+
+/* Of another cache, with other segments, at the end of one of this. */
+static void other_summary(void)
+{
+	u64 pos = cachet_summary_pos(&image.super.geo, 2, 0);
+	struct cachet_summary_footer footer;
+	u8 uuid[CACHET_UUID_BYTES];
+
+	memcpy(uuid, image.super.uuid, sizeof(uuid));
+	uuid[3] ^= 1;
+	cachet_summary_encode(&footer, 0, cachet_crc_seed(uuid), pos, 1, SEG_GENERATION, EPOCH, uuid);
+	put(CACHET_FILE_DATA, &footer, sizeof(footer), pos);
+}
+
 /* ---- anything ----------------------------------------------------------- */
 
 static u64 random_state;
@@ -631,7 +666,8 @@ static const struct {
 	C(torn_twice), C(after_crash), C(bad_summary), C(odd_summary), C(rot), C(wrong_set), C(twice),
 	C(future), C(future_generation), C(future_piece), C(overlap), C(gap), C(into_free),
 	C(into_summary), C(behind_used), C(beyond_block), C(headless), C(no_content),
-	C(super_misplaced), C(objects), C(anything),
+	C(super_misplaced), C(index_id), C(data_id), C(no_summary), C(other_summary), C(objects),
+	C(anything),
 #undef C
 };
 

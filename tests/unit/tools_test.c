@@ -331,8 +331,8 @@ static void format_is_read_back(void **state)
 	assert_null(image.copy_why[1]);
 	assert_int_equal(image.copy_super[1].epoch, 1);
 	assert_true(image.super.geo.nr_segments >= 16);
-	assert_null(image.index_why);
-	assert_null(image.data_why);
+	assert_int_equal(image.id[CACHET_FILE_INDEX], CACHET_ID_GOOD);
+	assert_int_equal(image.id[CACHET_FILE_DATA], CACHET_ID_GOOD);
 	assert_true(image.file_bytes[0] + image.file_bytes[1] + image.file_bytes[2] <= CACHE_BYTES);
 	count(&image, &counts);
 	assert_int_equal(counts.segments[CACHET_SLOT_EMPTY], image.super.geo.nr_segments);
@@ -390,8 +390,8 @@ static void image_tells_damage(void **state)
 	assert_int_equal(create("c", CACHE_BYTES, &why), 0);
 	assert_int_equal(truncate(in_dir("c/data"), 4096), 0);
 	assert_int_equal(cachet_image_open(in_dir("c"), &image, &why), 0);
-	assert_non_null(image.data_why);
-	assert_null(image.index_why);
+	assert_int_equal(image.id[CACHET_FILE_DATA], CACHET_ID_SHORT);
+	assert_int_equal(image.id[CACHET_FILE_INDEX], CACHET_ID_GOOD);
 	cachet_image_close(&image);
 
 	assert_int_equal(truncate(in_dir("c/super"), 100), 0);

@@ -10,16 +10,8 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-exercise.sh"
 
-ops=1500
-[ "$VM_KERNEL" != stock ] || ops=200
-[ -z "$VM_FULL" ] || ops=25000
-
-make_xfs server 512
-mkdir /mnt/server/dir
+exercise_dir
 nfs_export dir /mnt/server/dir
-cat >/run/net-mount <<'END'
-#!/bin/sh -e
-mount -t nfs4 -o vers=4.2,addr=127.0.0.1,clientaddr=127.0.0.1,nosharecache,fsc 127.0.0.1:/dir /mnt/net
-END
-printf '#!/bin/sh -e\numount /mnt/net\n' >/run/net-umount
-exercise $ops 100000
+exercise_mount -t nfs4 \
+	-o vers=4.2,addr=127.0.0.1,clientaddr=127.0.0.1,nosharecache,fsc 127.0.0.1:/dir
+exercise 200 100000

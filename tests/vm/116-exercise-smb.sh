@@ -14,22 +14,13 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-exercise.sh"
 
-ops=1500
-[ "$VM_KERNEL" != stock ] || ops=200
-[ -z "$VM_FULL" ] || ops=25000
-
-make_xfs server 512
-mkdir /mnt/server/dir
+exercise_dir
 smb_share dir /mnt/server/dir
-cat >/run/net-mount <<'END'
-#!/bin/sh -e
-mount -t cifs -o guest,vers=3.1.1,fsc,cache=strict,ip=127.0.0.1 //127.0.0.1/dir /mnt/net
-END
-printf '#!/bin/sh -e\numount /mnt/net\n' >/run/net-umount
+exercise_mount -t cifs -o guest,vers=3.1.1,fsc,cache=strict,ip=127.0.0.1 //127.0.0.1/dir
 # What may be cut without a word (6.12) is not cached: what was written, until a remount.
 min=100000
 [ "$VM_KERNEL" != stock ] || min=0
-exercise $ops $min --settle 20 --forget-after copy
+exercise 200 $min --settle 20 --forget-after copy
 
 # Files that are only read are, on any kernel.
 cachet_new read 64M

@@ -10,16 +10,9 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-exercise.sh"
 
-ops=1500
-[ "$VM_KERNEL" != stock ] || ops=400
-[ -z "$VM_FULL" ] || ops=25000
-
-make_xfs server 512
-mkdir /mnt/server/dir
+exercise_dir
 p9_serve
-cat >/run/net-mount <<'END'
-#!/bin/sh -e
-mount -t 9p -o trans=tcp,version=9p2000.L,aname=/mnt/server/dir,uname=root,access=client,cache=fscache 127.0.0.1 /mnt/net
-END
-printf '#!/bin/sh -e\numount /mnt/net\n' >/run/net-umount
-exercise $ops 40000 --without server-change
+exercise_mount -t 9p \
+	-o trans=tcp,version=9p2000.L,aname=/mnt/server/dir,uname=root,access=client,cache=fscache \
+	127.0.0.1
+exercise 400 40000 --without server-change

@@ -161,12 +161,18 @@ for file in index data; do
 	refused "$file of another cache" 1 "$file belongs to another cache.*cachectl format" \
 		"$file belongs" "$at"
 done
-fresh
-damage "$at/index" 20
-refused "the first page of index damaged" 1 'index is damaged' 'index is damaged' "$at"
-fresh
-damage "$at/data" $(($(stat -c %s "$at/data") - 4096 + 20))
-refused "the last page of data damaged" 1 'data is damaged' 'data is damaged' "$at"
+for file in index data; do
+	fresh
+	pos=20
+	[ "$file" = index ] || pos=$(($(stat -c %s "$at/data") - 4096 + 20))
+	damage "$at/$file" "$pos"
+	refused "the id page of $file damaged" 1 "the id page of $file is damaged.*check --repair" \
+		"the id page of $file is damaged" "$at"
+	rc=0
+	cachectl check --repair "$at" || rc=$?
+	assert_eq "$rc" 1 "repair of the id page of $file: exit code"
+	accepted "the id page of $file mended" good "$at"
+done
 
 # --- the filesystem ---
 make_ext4 ext 200

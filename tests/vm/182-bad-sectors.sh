@@ -8,8 +8,10 @@
 # written to): some of data, of sets, of the volume table and the segment table, one
 # copy of super. All that is read is right, nobody sees an error, the cache stays in
 # service, what was lost comes from the server, once, and the drive has been made to
-# put index elsewhere. scrub finds them too. A disk that is bad all over takes the
-# cache out of service (CONFIG_DM_DUST: not in Debian's kernels).
+# put index elsewhere. scrub finds them too. An id page keeps the cache from being
+# attached until a repair has mended it, and costs nothing of what is cached. A disk
+# that is bad all over takes the cache out of service (CONFIG_DM_DUST: not in Debian's
+# kernels).
 
 . "$(dirname "$0")/lib.sh"
 
@@ -113,6 +115,57 @@ for copy in 0 4096; do
 	look "super at $copy"
 	healed "super at $copy"
 done
+
+# Where it says whose file it is: without that no attach, until a repair has mended it.
+# id_page FILE: bad; FILE and the other one are this cache's.
+id_page() {
+	local rc=0 file=$1 pos=0
+	[ "$file" = index ] || pos=$(($(stat -c %s "$dir/data") - 4096))
+	nfs_umount /mnt/nfs
+	cachectl detach bad
+	spoil "$file" $((pos + 512))
+	drop_caches
+	cachectl attach "$dir" 2>/run/err && fail "$file without its id page: attached"
+	grep "the id page of $file can.t be read.*cachectl check --repair" /run/err ||
+		fail "$file without its id page: $(cat /run/err)"
+	cachectl check "$dir" >/run/check || rc=$?
+	assert_eq "$rc" 4 "id page of $file: exit code of check"
+	grep "^$file at $pos: the id page can.t be read.*(not corrected)" /run/check ||
+		fail "id page of $file: check: $(cat /run/check)"
+	assert_eq "$(bad_left)" 1 "id page of $file: bad sectors after check"
+	rc=0
+	cachectl check --repair "$dir" >/run/check || rc=$?
+	assert_eq "$rc" 1 "id page of $file: exit code of check --repair"
+	grep "^$file at $pos: .*(written anew)" /run/check || fail "repair: $(cat /run/check)"
+	assert_eq "$(bad_left)" 0 "id page of $file: bad sectors after the repair"
+	drop_caches
+	cachectl attach "$dir"
+	assert_eq "$(status_of bad crashed)" false "id page of $file: crashed"
+	nfs_mount tree /mnt/nfs
+	reads_of look "id page of $file"
+	assert_eq "$READS" 0 "id page of $file: READs after the repair"
+	assert_eq "$(counter bad media_errors)" 0 "id page of $file: reads that failed"
+}
+dmsetup message bad 0 clearbadblocks
+id_page index
+id_page data
+
+# A copy of super that can't be read does not take the other one with it.
+nfs_umount /mnt/nfs
+cachectl detach bad
+spoil super 4096
+drop_caches
+rc=0
+cachectl check "$dir" >/run/check || rc=$?
+assert_eq "$rc" 4 "copy 1 of super: exit code of check"
+grep '^super at 4096: copy 1 of super: .*not corrected' /run/check || fail "check: $(cat /run/check)"
+rc=0
+cachectl check --repair "$dir" || rc=$?
+assert_eq "$rc" 1 "copy 1 of super: exit code of check --repair"
+sync
+assert_eq "$(bad_left)" 0 "copy 1 of super: bad sectors after the repair"
+cachectl attach "$dir"
+nfs_mount tree /mnt/nfs
 
 # While nobody reads it, a scrub finds it.
 live=$(filefrag -v "$dir/data" | wc -l)

@@ -38,25 +38,7 @@ mkdir $dir
 cachectl format --size 64M --segment-size 1M --tag bad $dir
 cachectl attach $dir
 at_exit cachet_detach bad
-# mount_bad: mounts use any cache that is attached; now there is one.
-mount_bad() {
-	local try before
-	cachectl detach good >/dev/null
-	# fscache may still know the other one, and take it as soon as it is back.
-	for try in 1 2 3 4 5; do
-		nfs_mount tree /mnt/nfs
-		cachectl attach "$(cachet_dir good)" >/dev/null
-		before=$(lookups)
-		cat /mnt/nfs/small >/dev/null
-		[ "$(lookups)" = "$before" ] || return 0
-		note "mount $try uses the other cache"
-		nfs_umount /mnt/nfs
-		cachectl detach good >/dev/null
-		sleep 0.3
-	done
-	fail "no mount uses the cache that is to fail"
-}
-lookups() { echo "$(counter bad lookups_found) $(counter bad lookups_new)"; }
+mount_bad() { cachet_mount_with bad good small; }
 
 # table TABLE: the disk becomes that, also for what is under way
 table() {

@@ -82,6 +82,30 @@ json_value() {
 status_of() { cachectl status --json "$1" | json_value "$2"; }
 stat_of() { cachectl stat --json "$1" | json_value "$2"; }
 
+# cachet_mount_with TAG OTHER FILE [ATTACH_OPTION...]: mount 127.0.0.1:/tree at /mnt/nfs so
+# that it uses the cache TAG, although OTHER is attached too in the end, with these options:
+# a mount takes any cache that is there. FILE of it is read, to see.
+cachet_mount_with() {
+	local tag=$1 other=$2 file=$3 try before
+	shift 3
+	cachet_detach "$other" >/dev/null
+	# fscache may still know the other one, and take it as soon as it is back.
+	for try in 1 2 3 4 5; do
+		nfs_mount tree /mnt/nfs
+		cachectl attach "$@" "$(cachet_dir "$other")" >/dev/null
+		before=$(cachet_lookups "$tag")
+		cat "/mnt/nfs/$file" >/dev/null
+		[ "$(cachet_lookups "$tag")" = "$before" ] || return 0
+		note "mount $try uses the other cache"
+		nfs_umount /mnt/nfs
+		cachectl detach "$other" >/dev/null
+		sleep 0.3
+	done
+	fail "no mount uses the cache $tag"
+}
+
+cachet_lookups() { echo "$(counter "$1" lookups_found) $(counter "$1" lookups_new)"; }
+
 # --- cachefiles ---
 #
 # Its daemon, cachefilesd, only has to cull and wants dnotify, which not every

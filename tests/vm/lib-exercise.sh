@@ -5,16 +5,31 @@
 #
 # Sourced by the tests that need it, after lib.sh.
 
-# exercise OPS MIN OPTION...: OPS operations for each block size, on a file of
-# /mnt/server/dir; of them all, MIN bytes at least must come from the cache.
-# /run/net-mount and /run/net-umount are the caller's: of that directory, with fsc, at /mnt/net.
-# OPTIONs are those of helpers/exercise.c.
-exercise() {
-	local ops=$1 min=$2 seed=$VM_SEED total=0 block
-	shift 2
+# exercise_dir: /mnt/server/dir, to be exported.
+exercise_dir() {
+	make_xfs server 512
+	mkdir /mnt/server/dir
+}
+
+# exercise_mount ARGUMENT...: of mount(8), but for the place: that directory, with fsc. It
+# comes to /mnt/net with /run/net-mount, and goes with /run/net-umount.
+exercise_mount() {
+	printf '#!/bin/sh -e\nmount %s /mnt/net\n' "$*" >/run/net-mount
+	printf '#!/bin/sh -e\numount /mnt/net\n' >/run/net-umount
 	printf '#!/bin/sh -e\n/run/net-umount\n/run/net-mount\n' >/run/net-remount
 	chmod +x /run/net-mount /run/net-umount /run/net-remount
 	mkdir -p /mnt/net
+}
+
+# exercise STOCK_OPS MIN OPTION...: 1500 operations for each block size (25,000 with --full;
+# STOCK_OPS on stock, which is slow), on a file of that directory; of them all, MIN bytes
+# at least must come from the cache. OPTIONs are those of helpers/exercise.c.
+exercise() {
+	local ops=1500 min=$2 seed=$VM_SEED total=0 block
+	[ "$VM_KERNEL" != stock ] || ops=$1
+	[ "$VM_KERNEL" != uml-debug ] || ops=600
+	[ -z "$VM_FULL" ] || ops=25000
+	shift 2
 	for block in 4K 16K 64K 256K; do
 		cachet_new "x$block" 64M --block-size $block
 		/run/net-mount

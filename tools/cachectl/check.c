@@ -231,7 +231,7 @@ static void report(const struct check_args *args, int code)
 		printf("%s: %" PRIu64 " errors corrected\n", c->dir, c->nr_fixed);
 	if (c->nr_left)
 		printf("%s: %" PRIu64 " errors left: %s\n", c->dir, c->nr_left,
-		       c->hopeless ? "remove the three files and run 'cachectl format'; what it held is still on the server" :
+		       c->hopeless ? "restore the files that were made with this super, or remove the three and run 'cachectl format'; what they held is still on the server" :
 				     "run 'cachectl check --repair'");
 	if (!code)
 		printf("%s: clean\n", c->dir);

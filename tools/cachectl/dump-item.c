@@ -61,8 +61,8 @@ struct json_object *item_super(const struct cachet_image *image)
 	cachet_json_add_u64(obj, "compat", s->compat);
 	cachet_json_add_u64(obj, "ro_compat", s->ro_compat);
 	cachet_json_add_u64(obj, "incompat", s->incompat);
-	cachet_json_add_text(obj, "index_file", image->index_why ?: "good");
-	cachet_json_add_text(obj, "data_file", image->data_why ?: "good");
+	cachet_json_add_text(obj, "index_file", cachet_id_texts[image->id[CACHET_FILE_INDEX]]);
+	cachet_json_add_text(obj, "data_file", cachet_id_texts[image->id[CACHET_FILE_DATA]]);
 	for (i = 0; i < 2; i++)
 		add_copy(copies, image, i);
 	json_object_object_add(obj, "copies", copies);

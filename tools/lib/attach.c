@@ -32,6 +32,8 @@ static const char *attach_advice(int err)
 	case EPROTONOSUPPORT:
 		return "; it was made or upgraded by a newer version: attach it with that version, or format a new one";
 	case EBADMSG:
+		return "; 'cachectl check --repair' on this directory mends it if the file proves to be this cache's";
+	case ESTALE:
 		return "; index and data must be the ones that were made with this super: restore them, or remove all three and run 'cachectl format'";
 	case EPROTO:
 		return "; module and tools are of different versions: install both from the same release and reload the module";

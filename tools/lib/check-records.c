@@ -360,7 +360,7 @@ static int empty_record(struct check *ck, u32 set, u32 way, const char *problem,
 	int err = check_zero(ck, CACHET_RECORD_BYTES, pos);
 
 	if (!err && flush)
-		err = check_flush(ck);
+		err = check_flush(ck, CACHET_FILE_INDEX);
 	if (!err)
 		check_error(ck, CACHET_FILE_INDEX, pos, "emptied", "%s record in set %u: %s",
 			    kind_name(&ck->set[way]), set, problem);

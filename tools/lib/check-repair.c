@@ -2,7 +2,7 @@
 /*
  * check-repair.c - changing a cache that is being checked
  *
- *   super "in use" -> records -> flush data -> flush index -> super
+ *   super "in use" -> (id pages) -> records -> flush data -> flush index -> super
  *
  * The order of the module's commit (fs/cachet/commit.c), and for the same reason:
  * what a repair writes carries an epoch that only the last step makes count. If
@@ -133,9 +133,22 @@ int check_zero(struct check *ck, size_t len, u64 pos)
 	return check_write(ck, zeros, len, pos);
 }
 
-int check_flush(struct check *ck)
+int check_write_page(struct check *ck, enum cachet_file file, const void *page, u64 pos)
 {
-	return ck->begun ? flush(ck, CACHET_FILE_INDEX) : 0;
+	int err;
+
+	if (!ck->c->repair)
+		return 0;
+	err = check_repair_begin(ck);
+	if (err)
+		return err;
+	err = cachet_write_page(ck->fd[file], page, pos);
+	return err ? failed(ck, file, "written", err) : 0;
+}
+
+int check_flush(struct check *ck, enum cachet_file file)
+{
+	return ck->begun ? flush(ck, file) : 0;
 }
 
 int check_repair_end(struct check *ck)

@@ -39,8 +39,12 @@ static void entry_get(const struct summary *s, u32 k, struct cachet_summary_entr
 	memcpy(ret, s->bytes + s->len - (size_t)(k + 2) * sizeof(*ret), sizeof(*ret));
 }
 
-/* -EBADMSG: there is none that is good; -errno. To be freed by the caller. */
-static int summary_read(const struct check *ck, u32 segment, struct summary *ret)
+/*
+ * That of `segment`, if it is good as one of a cache whose seed that is, of segment `nr`
+ * of that generation. -EBADMSG: it is not; -errno. To be freed by the caller.
+ */
+static int summary_read_as(const struct check *ck, u32 segment, u32 seed, u32 nr,
+			   u64 generation, struct summary *ret)
 {
 	const struct cachet_geometry *geo = &ck->image.super.geo;
 	u64 footer = cachet_summary_pos(geo, segment, 0);
@@ -57,8 +61,8 @@ static int summary_read(const struct check *ck, u32 segment, struct summary *ret
 		err = cachet_read_full(ck->image.fd[CACHET_FILE_DATA], s.bytes, s.len,
 				       segment_end(ck, segment) - s.len);
 		if (!err)
-			err = cachet_summary_check(s.bytes, (u32)s.len, ck->image.seed, footer,
-						   segment, ck->seg[segment].generation, &s.nr);
+			err = cachet_summary_check(s.bytes, (u32)s.len, seed, footer, nr,
+						   generation, &s.nr);
 		if (err != -EMSGSIZE)
 			break;
 		err = -EBADMSG;
@@ -73,6 +77,60 @@ static int summary_read(const struct check *ck, u32 segment, struct summary *ret
 		return err == -ENOMEM ? err : -EBADMSG;
 	}
 	*ret = s;
+	return 0;
+}
+
+static int summary_read(const struct check *ck, u32 segment, struct summary *ret)
+{
+	return summary_read_as(ck, segment, ck->image.seed, segment, ck->seg[segment].generation,
+			       ret);
+}
+
+/* ---- whose is the file? ------------------------------------------------- */
+
+/* Good by what it says itself, that is; false: none, or none that can be read. */
+static int owner_read(const struct check *ck, u32 segment, bool *ret_good,
+		      u8 ret_uuid[CACHET_UUID_BYTES])
+{
+	struct cachet_summary_footer f;
+	struct summary s;
+	int err;
+
+	*ret_good = false;
+	if (cachet_read_full(ck->image.fd[CACHET_FILE_DATA], &f, sizeof(f),
+			     cachet_summary_pos(&ck->image.super.geo, segment, 0)) ||
+	    le32_to_cpu(f.magic) != CACHET_SUMMARY_MAGIC)
+		return 0;
+	err = summary_read_as(ck, segment, cachet_crc_seed(f.uuid), le32_to_cpu(f.segment),
+			      le64_to_cpu(f.generation), &s);
+	if (err)
+		return err == -EBADMSG ? 0 : err;
+	free(s.bytes);
+	memcpy(ret_uuid, f.uuid, sizeof(f.uuid));
+	*ret_good = true;
+	return 0;
+}
+
+int check_owners(struct check *ck, u32 *ret_ours, u32 *ret_others)
+{
+	u32 nr = ck->image.super.geo.nr_segments, ours = 0, others = 0, i;
+	u8 uuid[CACHET_UUID_BYTES];
+	bool good;
+	int err;
+
+	for (i = 0; i < nr; i++) {
+		err = owner_read(ck, i, &good, uuid);
+		if (!err && good && !memcmp(uuid, ck->image.super.uuid, sizeof(uuid)))
+			ours++;
+		else if (!err && good)
+			others++;
+		if (!err)
+			err = check_step(ck, "Owners", i, nr);
+		if (err)
+			return err;
+	}
+	*ret_ours = ours;
+	*ret_others = others;
 	return 0;
 }
 

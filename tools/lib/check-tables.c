@@ -30,13 +30,20 @@ static const char *segment_problem(const struct check *ck, enum cachet_slot slot
 	return NULL;
 }
 
+bool check_segment_crashed(const struct check *ck, const struct cachet_segment_info *info)
+{
+	const struct cachet_super_info *super = &ck->image.super;
+
+	return ck->crashed ||
+		(super->nr_lost && info->generation <= super->lost[super->nr_lost - 1].last);
+}
+
 static int visit_segment(void *arg, u32 nr, enum cachet_slot slot,
 			 const struct cachet_segment_info *info)
 {
 	struct check *ck = arg;
 	const struct cachet_geometry *geo = &ck->image.super.geo;
 	u64 pos = cachet_segment_pos(geo, nr);
-	const struct cachet_super_info *super = &ck->image.super;
 	struct check_segment *seg = &ck->seg[nr];
 	const char *problem = segment_problem(ck, slot, info);
 	int err;
@@ -60,8 +67,7 @@ static int visit_segment(void *arg, u32 nr, enum cachet_slot slot,
 		seg->room = cachet_segment_pages(geo);
 		seg->state = info->state;
 		seg->trusted = slot == CACHET_SLOT_TRUSTED;
-		seg->crashed = ck->crashed ||
-			(super->nr_lost && info->generation <= super->lost[super->nr_lost - 1].last);
+		seg->crashed = check_segment_crashed(ck, info);
 		seg->summary = info->flags & CACHET_SEGMENT_SUMMARY;
 		if (info->state != CACHET_SEGMENT_FREE)
 			ck->c->counts.segments++;
@@ -200,7 +206,7 @@ static int volume_move(struct check *ck, u32 from, u32 to)
 	err = check_write(ck, &rec, sizeof(rec), cachet_volume_pos(geo, to));
 	/* Twice is better than nowhere: then the next check takes one away */
 	if (!err)
-		err = check_flush(ck);
+		err = check_flush(ck, CACHET_FILE_INDEX);
 	return err ?: check_zero(ck, sizeof(rec), cachet_volume_pos(geo, from));
 }
 

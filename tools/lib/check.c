@@ -2,7 +2,7 @@
 /*
  * check.c - is what is on disk of a detached cache in order?
  *
- *   super, ids -> segments -> summaries -> volumes -> records -> (rebuild)
+ *   ids -> super -> segments -> summaries -> volumes -> records -> (rebuild)
  *
  * What a decoder of fs/cachet/format refuses, and what contradicts something
  * else, is an error. What merely does not count any more (a reused segment, an
@@ -66,16 +66,22 @@ int check_step(struct check *ck, const char *stage, u64 done, u64 total)
 	return ck->c->stop && ck->c->stop(ck->c->arg) ? -EINTR : 0;
 }
 
-/* ---- super and the id pages --------------------------------------------- */
+/* ---- super -------------------------------------------------------------- */
+
+static void super_check_size(struct check *ck)
+{
+	u64 bytes = ck->image.file_bytes[CACHET_FILE_SUPER];
+
+	if (bytes != CACHET_SUPER_FILE_BYTES)
+		check_error(ck, CACHET_FILE_SUPER, 0, NULL, "%llu bytes long, must be %u: no attach takes it",
+			    ULL(bytes), CACHET_SUPER_FILE_BYTES);
+}
 
 static int super_check(struct check *ck)
 {
 	const struct cachet_image *image = &ck->image;
 	int i, err;
 
-	if (image->file_bytes[CACHET_FILE_SUPER] != CACHET_SUPER_FILE_BYTES)
-		check_error(ck, CACHET_FILE_SUPER, 0, NULL, "%llu bytes long, must be %u: no attach takes it",
-			    ULL(image->file_bytes[CACHET_FILE_SUPER]), CACHET_SUPER_FILE_BYTES);
 	for (i = 0; i < 2; i++) {
 		u64 pos = (u64)i * CACHET_SUPER_STRIDE, epoch = image->copy_super[i].epoch;
 
@@ -96,34 +102,21 @@ static int super_check(struct check *ck)
 	return 0;
 }
 
-/* Without their ids nobody can tell whose files these are: no attach takes them. */
-static void ids_check(struct check *ck)
-{
-	const struct cachet_image *image = &ck->image;
-
-	if (image->index_why)
-		check_error(ck, CACHET_FILE_INDEX, 0, NULL, "the file is %s: no attach takes it",
-			    image->index_why);
-	if (image->data_why)
-		check_error(ck, CACHET_FILE_DATA,
-			    image->super.geo.data_bytes - CACHET_PAGE_BYTES, NULL,
-			    "the file is %s: no attach takes it", image->data_why);
-}
-
 /* ---- the run ------------------------------------------------------------ */
 
 static int stages(struct check *ck)
 {
 	int err;
 
-	ids_check(ck);
+	/* Before anything is written */
+	super_check_size(ck);
+	err = check_ids(ck);
 	/* Nothing in there can be used, so there is nothing more to say. */
-	if (ck->c->hopeless)
-		return 0;
-	err = super_check(ck);
 	if (err || ck->c->hopeless)
 		return err;
-	err = check_segments(ck);
+	err = super_check(ck);
+	if (!err)
+		err = check_segments(ck);
 	if (!err)
 		err = check_summaries(ck);
 	if (!err)
@@ -171,8 +164,9 @@ static int run(struct check *ck)
 		cachet_why_set(ck->why, err, "%s: interrupted%s", ck->c->dir,
 			       ck->c->repair ? "; what was corrected stays so" : "");
 	else if (err && !ck->why->text[0])
-		cachet_why_set(ck->why, err, "%s can't be read to its end: %s", ck->c->dir,
-			       strerror(-err));
+		cachet_why_set(ck->why, err, "%s can't be read to its end: %s%s", ck->c->dir,
+			       strerror(-err), err == -EIO ?
+			       "; an attach does without what can't be read, and tells where it is" : "");
 	/* Whatever came in between: what was begun is brought to an end */
 	if (!err || err == -EINTR) {
 		end = check_repair_end(ck);

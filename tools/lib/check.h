@@ -52,12 +52,22 @@ void check_harmless(struct check *ck, enum cachet_file file, u64 pos,
 /* Tells how far a stage is; -EINTR if the check is to end. */
 int check_step(struct check *ck, const char *stage, u64 done, u64 total);
 
+/* ---- check-ids.c -------------------------------------------------------- */
+
+int check_ids(struct check *ck);
+
 /* ---- check-tables.c ----------------------------------------------------- */
+
+/* Did a crash come while it was in use? Then its end may be torn, or not be there. */
+bool check_segment_crashed(const struct check *ck, const struct cachet_segment_info *info);
 
 int check_segments(struct check *ck);
 int check_volumes(struct check *ck);
 
 /* ---- check-summary.c ---------------------------------------------------- */
+
+/* The good summaries in data, of this cache and of others, whatever index says of them. */
+int check_owners(struct check *ck, u32 *ret_ours, u32 *ret_others);
 
 int check_summaries(struct check *ck);
 int check_rebuild(struct check *ck);
@@ -78,8 +88,11 @@ int check_digest(struct check *ck, const u8 digest[CACHET_DIGEST_BYTES]);
 int check_write(struct check *ck, const void *bytes, size_t len, u64 pos);
 int check_zero(struct check *ck, size_t len, u64 pos);
 
+/* A page that may be unreadable; aligned to its size in memory too. */
+int check_write_page(struct check *ck, enum cachet_file file, const void *page, u64 pos);
+
 /* Between two changes of which the second must not be there without the first. */
-int check_flush(struct check *ck);
+int check_flush(struct check *ck, enum cachet_file file);
 
 /* Makes super say "in use", durably: before the first change. */
 int check_repair_begin(struct check *ck);

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdalign.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -106,17 +107,50 @@ int cachet_dir_lock(const char *dir, bool alone, int *ret_fd, struct cachet_why 
 	return 0;
 }
 
+/* From here on past the page cache, or not. -errno: this file can't be. */
+static int set_direct(int fd, bool direct)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT) < 0)
+		return -errno;
+	return 0;
+}
+
+/*
+ * The page cache reads more than it is asked for, and where one sector of that is
+ * bad, none of it can be had. So: what is wanted of one page, past it.
+ */
+static ssize_t read_alone(int fd, void *buf, size_t len, u64 pos)
+{
+	alignas(CACHET_PAGE_BYTES) u8 page[CACHET_PAGE_BYTES];
+	u32 off = pos & (CACHET_PAGE_BYTES - 1);
+	ssize_t n;
+
+	if (len > CACHET_PAGE_BYTES - off)
+		len = CACHET_PAGE_BYTES - off;
+	if (set_direct(fd, true))
+		return -EIO;
+	n = pread(fd, page, sizeof(page), (off_t)(pos - off));
+	set_direct(fd, false);
+	if (n < (ssize_t)(off + len))
+		return -EIO;
+	memcpy(buf, page + off, len);
+	return (ssize_t)len;
+}
+
 /* All of it, or -ENODATA where the file ends before. */
 int cachet_read_full(int fd, void *buf, size_t len, u64 pos)
 {
 	while (len) {
 		ssize_t n = pread(fd, buf, len, (off_t)pos);
 
-		if (n < 0) {
-			if (errno == EINTR)
-				continue;
-			return -errno;
-		}
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			n = errno == EIO ? read_alone(fd, buf, len, pos) : -errno;
+		if (n < 0)
+			return (int)n;
 		if (!n)
 			return -ENODATA;
 		buf = (char *)buf + n;
@@ -141,4 +175,17 @@ int cachet_write_full(int fd, const void *buf, size_t len, u64 pos)
 		len -= (size_t)n;
 	}
 	return 0;
+}
+
+/* At once what is on the device, and what a drive can put elsewhere if the old place is bad. */
+int cachet_write_page(int fd, const void *page, u64 pos)
+{
+	bool direct = !set_direct(fd, true);
+	int err = cachet_write_full(fd, page, CACHET_PAGE_BYTES, pos);
+
+	if (!direct)
+		return err;
+	set_direct(fd, false);
+	/* Not every filesystem can do that with pages: then as it can */
+	return err == -EINVAL ? cachet_write_full(fd, page, CACHET_PAGE_BYTES, pos) : err;
 }

@@ -29,6 +29,15 @@ const char *const cachet_slot_names[CACHET_SLOT_NR] = {
 	[CACHET_SLOT_TRUSTED]	= "trusted",
 };
 
+const char *const cachet_id_texts[CACHET_ID_NR] = {
+	[CACHET_ID_GOOD]	= "good",
+	[CACHET_ID_SHORT]	= "shorter than super says",
+	[CACHET_ID_LONG]	= "longer than super says",
+	[CACHET_ID_OTHER]	= "of another cache",
+	[CACHET_ID_UNREADABLE]	= "id page can't be read",
+	[CACHET_ID_DAMAGED]	= "id page is damaged",
+};
+
 static bool all_zero(const void *bytes, size_t len)
 {
 	const u8 *p = bytes;
@@ -60,23 +69,30 @@ u64 cachet_image_last_epoch(const struct cachet_image *image)
 	return s->epoch + (s->flags & CACHET_SUPER_CLEAN ? 0 : CACHET_LOST_EPOCHS);
 }
 
-static const char *file_id_why(int fd, const char *magic, const u8 *uuid, u64 pos,
-			       u64 have_bytes, u64 want_bytes)
+static enum cachet_id id_read(const struct cachet_image *image, enum cachet_file file)
 {
+	const struct cachet_geometry *geo = &image->super.geo;
+	bool index = file == CACHET_FILE_INDEX;
+	const char *magic = index ? CACHET_INDEX_MAGIC : CACHET_DATA_MAGIC;
+	u64 bytes = index ? geo->index_bytes : geo->data_bytes;
+	u64 pos = index ? 0 : bytes - CACHET_PAGE_BYTES;
 	struct cachet_file_id id;
+	bool whole;
 
-	if (have_bytes != want_bytes)
-		return have_bytes < want_bytes ? "shorter than super says" :
-						 "longer than super says";
-	if (cachet_read_full(fd, &id, sizeof(id), pos))
-		return "can't be read";
-	switch (-cachet_file_id_check(&id, magic, uuid, pos)) {
+	if (image->file_bytes[file] != bytes)
+		return image->file_bytes[file] < bytes ? CACHET_ID_SHORT : CACHET_ID_LONG;
+	if (cachet_read_full(image->fd[file], &id, sizeof(id), pos))
+		return CACHET_ID_UNREADABLE;
+	whole = !memcmp(id.magic, magic, sizeof(id.magic));
+	/* The crc is not of the magic: the UUID of another cache counts without it */
+	memcpy(id.magic, magic, sizeof(id.magic));
+	switch (-cachet_file_id_check(&id, magic, image->super.uuid, pos)) {
 	case 0:
-		return NULL;
+		return whole ? CACHET_ID_GOOD : CACHET_ID_DAMAGED;
 	case EMEDIUMTYPE:
-		return "of another cache";
+		return CACHET_ID_OTHER;
 	default:
-		return "damaged, or not such a file";
+		return CACHET_ID_DAMAGED;
 	}
 }
 
@@ -117,7 +133,6 @@ static int super_read(struct cachet_image *image, const char *dir, struct cachet
 int cachet_image_open(const char *dir, struct cachet_image *ret_image, struct cachet_why *why)
 {
 	struct cachet_image image = {};
-	const struct cachet_geometry *geo = &image.super.geo;
 	struct stat st;
 	int err, i;
 
@@ -136,12 +151,8 @@ int cachet_image_open(const char *dir, struct cachet_image *ret_image, struct ca
 	if (err)
 		goto err_close;
 	image.seed = cachet_crc_seed(image.super.uuid);
-	image.index_why = file_id_why(image.fd[CACHET_FILE_INDEX], CACHET_INDEX_MAGIC,
-				      image.super.uuid, 0,
-				      image.file_bytes[CACHET_FILE_INDEX], geo->index_bytes);
-	image.data_why = file_id_why(image.fd[CACHET_FILE_DATA], CACHET_DATA_MAGIC,
-				     image.super.uuid, geo->data_bytes - CACHET_PAGE_BYTES,
-				     image.file_bytes[CACHET_FILE_DATA], geo->data_bytes);
+	for (i = CACHET_FILE_INDEX; i <= CACHET_FILE_DATA; i++)
+		image.id[i] = id_read(&image, (enum cachet_file)i);
 	*ret_image = image;
 	return 0;
 
@@ -154,6 +165,20 @@ void cachet_image_close(struct cachet_image *image)
 {
 	if (image)
 		cachet_files_close(image->fd);
+}
+
+enum cachet_slot cachet_image_segment(const struct cachet_image *image, u32 nr,
+				      const struct cachet_segment *rec,
+				      struct cachet_segment_info *ret_info)
+{
+	const struct cachet_geometry *geo = &image->super.geo;
+
+	memset(ret_info, 0, sizeof(*ret_info));
+	if (all_zero(rec, sizeof(*rec)))
+		return CACHET_SLOT_EMPTY;
+	if (cachet_segment_decode(rec, image->seed, cachet_segment_pos(geo, nr), geo, ret_info))
+		return CACHET_SLOT_BAD;
+	return slot_of_epoch(image, ret_info->epoch);
 }
 
 int cachet_image_segments(const struct cachet_image *image, const struct cachet_image_visitor *v)
@@ -172,13 +197,7 @@ int cachet_image_segments(const struct cachet_image *image, const struct cachet_
 		err = cachet_read_full(image->fd[CACHET_FILE_INDEX], &rec, sizeof(rec), pos);
 		if (err)
 			break;
-		memset(&info, 0, sizeof(info));
-		if (all_zero(&rec, sizeof(rec)))
-			slot = CACHET_SLOT_EMPTY;
-		else if (cachet_segment_decode(&rec, image->seed, pos, geo, &info))
-			slot = CACHET_SLOT_BAD;
-		else
-			slot = slot_of_epoch(image, info.epoch);
+		slot = cachet_image_segment(image, nr, &rec, &info);
 		err = v->segment(v->arg, nr, slot, &info);
 	}
 	return err;

@@ -216,6 +216,9 @@ int cachet_dir_lock(const char *dir, bool alone, int *ret_fd, struct cachet_why 
 int cachet_read_full(int fd, void *buf, size_t len, u64 pos);
 int cachet_write_full(int fd, const void *buf, size_t len, u64 pos);
 
+/* A page, past the page cache: mends one that can't be read. `page` is aligned to its size. */
+int cachet_write_page(int fd, const void *page, u64 pos);
+
 /* ---- create.c: a new cache ---------------------------------------------- */
 
 struct cachet_create {
@@ -238,6 +241,19 @@ int cachet_create_run(struct cachet_create *c, struct cachet_why *why);
 
 /* ---- image.c: reading the files of a cache that is not attached --------- */
 
+/* Is index, or data, the file that super speaks of? By its size and its id page. */
+enum cachet_id {
+	CACHET_ID_GOOD,
+	CACHET_ID_SHORT,
+	CACHET_ID_LONG,
+	CACHET_ID_OTHER,	/* It names another cache */
+	CACHET_ID_UNREADABLE,
+	CACHET_ID_DAMAGED,	/* It names none */
+	CACHET_ID_NR
+};
+
+extern const char *const cachet_id_texts[CACHET_ID_NR];
+
 struct cachet_image {
 	int			fd[CACHET_FILE_NR];
 	int			copy;		/* The copy of super in use: 0, 1 */
@@ -246,8 +262,7 @@ struct cachet_image {
 	struct cachet_super_info super;		/* The copy in use */
 	u32			seed;		/* Of the records' crc */
 	u64			file_bytes[CACHET_FILE_NR];
-	const char		*index_why;	/* What is wrong with index's id; NULL: nothing */
-	const char		*data_why;	/* The same of data */
+	enum cachet_id		id[CACHET_FILE_NR];	/* Of index and data; super has none */
 };
 
 enum cachet_slot {
@@ -288,6 +303,11 @@ void cachet_image_close(struct cachet_image *image);
 int cachet_image_segments(const struct cachet_image *image, const struct cachet_image_visitor *v);
 int cachet_image_volumes(const struct cachet_image *image, const struct cachet_image_visitor *v);
 int cachet_image_records(const struct cachet_image *image, const struct cachet_image_visitor *v);
+
+/* What a record of the segment table is worth; BAD: info is undefined. */
+enum cachet_slot cachet_image_segment(const struct cachet_image *image, u32 nr,
+				      const struct cachet_segment *rec,
+				      struct cachet_segment_info *ret_info);
 
 /* The last epoch that a record may carry: that of super, and after a crash some beyond. */
 u64 cachet_image_last_epoch(const struct cachet_image *image);

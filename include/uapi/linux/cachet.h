@@ -30,7 +30,8 @@
  * -EXDEV: the files are not on one filesystem
  * -EMEDIUMTYPE: not XFS, and CACHET_ATTACH_ANY_FS is not set
  * -EUCLEAN: both copies of super are damaged; -EFBIG, -ENODATA: a file has the wrong size
- * -EOPNOTSUPP, -EPROTONOSUPPORT: an unknown feature bit, format version; -EBADMSG: index or data of another cache
+ * -EOPNOTSUPP, -EPROTONOSUPPORT: an unknown feature bit, format version
+ * -EBADMSG: the id page of index or data is damaged or unreadable; -ESTALE: it is another cache's
  * The kernel log says what is wrong in words; `problem` says the same to the caller.
  */
 struct cachet_attach {
