@@ -28,10 +28,10 @@ static struct cachet_obj *cres_obj(const struct netfs_cache_resources *cres)
 }
 
 /*
- * Where an operation is at its object: cachet_object_begin()'s answer, made non-NULL;
- * and if it has been counted out before its end.
+ * Where an operation is at its object: cachet_object_begin()'s answer, made non-NULL; if
+ * it has been counted out before its end; and if it is that of a request that writes.
  */
-enum { PRIV_BEGUN, PRIV_COUNTED_OUT, PRIV_SEQ_SHIFT };
+enum { PRIV_BEGUN, PRIV_COUNTED_OUT, PRIV_WRITES, PRIV_SEQ_SHIFT };
 
 static void *seq_to_priv(unsigned int seq)
 {
@@ -434,6 +434,7 @@ static void netfs_issue_write(struct netfs_io_subrequest *subreq)
 		subreq_end(subreq, -ENOBUFS);
 		return;
 	}
+	set_bit(PRIV_WRITES, (unsigned long *)&cres->cache_priv2);
 	if (!from_server)
 		note_local_write(cres, wreq->inode);
 	if (cuts_untold(cres_obj(cres), wreq->inode, wreq->i_size)) {
@@ -485,12 +486,32 @@ static void netfs_issue_write(struct netfs_io_subrequest *subreq)
 	keep(cres, start, &subreq->io_iter, wreq->i_size, from_server, &done);
 }
 
+/*
+ * netfs writes to server and cache side by side. What the server has refused is lost to
+ * it, with an error for who wrote; here it is published already. Nor is what was here
+ * before to be trusted: a part may have arrived.
+ */
+static void forget_refused(struct netfs_cache_resources *cres)
+{
+	const struct netfs_io_request *wreq =
+		container_of(cres, struct netfs_io_request, cache_resources);
+	struct cachet_obj *obj = cres_obj(cres);
+
+	if (!wreq->io_streams[0].failed)
+		return;
+	mutex_lock(&obj->lock);
+	cachet_object_drop(obj);
+	mutex_unlock(&obj->lock);
+}
+
 /* ---- operations --------------------------------------------------------- */
 
 static void netfs_end_operation(struct netfs_cache_resources *cres)
 {
 	struct fscache_cookie *cookie = cres->cache_priv;
 
+	if (test_bit(PRIV_WRITES, (unsigned long *)&cres->cache_priv2))
+		forget_refused(cres);
 	if (cres->cache_priv2)
 		count_out(cres, cookie->cache_priv);
 	/*
