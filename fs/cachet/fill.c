@@ -73,7 +73,7 @@ static void write_complete(struct kiocb *iocb, long ret)
 {
 	struct cachet_fill *fill = container_of(iocb, struct cachet_fill, iocb);
 
-	kiocb_end_write(iocb);
+	cachet_io_end_write(iocb, fill->freeze_level);
 	fput(iocb->ki_filp);
 	if (ret >= 0 && ret != (long)fill->len << CACHET_PAGE_SHIFT)
 		ret = -EIO;
@@ -119,7 +119,7 @@ void cachet_fill_submit(struct cachet_fill *fill)
 	nofs = memalloc_nofs_save();
 	ret = cachet_inject(CACHET_IO_DATA_WRITE);
 	if (!ret)
-		ret = vfs_iocb_iter_write(cache->data_file, &fill->iocb, &fill->iter);
+		ret = cachet_io_write_iter(&fill->iocb, &fill->iter, &fill->freeze_level);
 	memalloc_nofs_restore(nofs);
 	revert_creds(cred);
 	if (ret == -EIOCBQUEUED) {
@@ -127,7 +127,6 @@ void cachet_fill_submit(struct cachet_fill *fill)
 		return;
 	}
 	refcount_dec(&fill->ref);
-	/* Done at once; the freeze protection was dropped by the VFS. */
 	fput(cache->data_file);
 	if (ret >= 0 && ret != (ssize_t)fill->len << CACHET_PAGE_SHIFT)
 		ret = -EIO;

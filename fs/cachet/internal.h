@@ -447,6 +447,7 @@ struct cachet_fill {
 #define CACHET_FILL_SERVER	0x4	/* The bytes are known to be the server's */
 	u8	nr;			/* Pieces */
 	int	error;
+	int	freeze_level;		/* Of cachet_io_write_iter() */
 	struct cachet_piece piece[CACHET_SEALED_EXTENTS]; /* Where the bytes are */
 	u8	digest[CACHET_DIGEST_BYTES];
 };
@@ -539,6 +540,8 @@ u32 cachet_reclaim_target(const struct cachet_cache *cache);
 #define CACHET_IO_TRUNCATED	(-ENXIO)
 
 bool cachet_io_must_punt(void);
+ssize_t cachet_io_write_iter(struct kiocb *iocb, struct iov_iter *iter, int *level);
+void cachet_io_end_write(struct kiocb *iocb, int level);
 int cachet_io_short_read(struct file *file, u64 pos, size_t n);
 int cachet_io_read(struct cachet_cache *cache, struct file *file, void *buf, size_t len,
 		   u64 pos, enum cachet_io_site site);

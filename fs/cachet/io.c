@@ -100,25 +100,84 @@ static ssize_t read_all(struct file *file, void *buf, size_t len, loff_t pos)
 	return n;
 }
 
+/**
+ * cachet_io_write_iter - write to a file of the cache, whatever is locked
+ * @iocb: file, position, and whether somebody waits for it
+ * @iter: what to write
+ * @level: returns, for cachet_io_end_write(), how the file is kept from being frozen
+ *
+ * Network filesystems come here below mmap_lock. Who freezes the cache's own filesystem
+ * waits for those who write to it already; one of them may wait for a directory, and
+ * who reads that for mmap_lock. To wait for the freeze here would close this circle, so
+ * while there is one the write counts as what may wait below mmap_lock: a page fault.
+ * Such are kept out at last when all others are through.
+ *
+ * (freeze_super() then holds s_umount, so a write that is throttled has nobody to clean
+ * pages for it. Index, all that is written to memory here, is far below what throttles.)
+ *
+ * May sleep. Return: of write_iter(), bytes, -errno, or -EIOCBQUEUED: then ki_complete()
+ * must call cachet_io_end_write().
+ */
+ssize_t cachet_io_write_iter(struct kiocb *iocb, struct iov_iter *iter, int *level)
+{
+	struct file *file = iocb->ki_filp;
+	struct super_block *sb = file_inode(file)->i_sb;
+	ssize_t ret;
+
+	*level = SB_FREEZE_WRITE;
+	if (!sb_start_write_trylock(sb)) {
+		*level = SB_FREEZE_PAGEFAULT;
+		sb_start_pagefault(sb);
+	}
+	if (!is_sync_kiocb(iocb))
+		__sb_writers_release(sb, *level);	/* For lockdep: another task ends it */
+	ret = file->f_op->write_iter(iocb, iter);
+	if (ret != -EIOCBQUEUED)
+		cachet_io_end_write(iocb, *level);
+	return ret;
+}
+
+/**
+ * cachet_io_end_write - a write that cachet_io_write_iter() began has ended
+ * @iocb: as it was given
+ * @level: as it was returned
+ *
+ * Any context.
+ */
+void cachet_io_end_write(struct kiocb *iocb, int level)
+{
+	struct super_block *sb = file_inode(iocb->ki_filp)->i_sb;
+
+	if (!is_sync_kiocb(iocb))
+		__sb_writers_acquired(sb, level);
+	__sb_end_write(sb, level);
+}
+
 static ssize_t write_all(struct file *file, void *buf, size_t len, loff_t pos)
 {
 	unsigned int throttle = current->flags & PF_LOCAL_THROTTLE;
 	unsigned int nofs = memalloc_nofs_save();
+	struct kvec kvec = { .iov_base = buf, .iov_len = len };
+	struct iov_iter iter;
+	struct kiocb iocb;
 	ssize_t n = 0;
+	int level;
 
+	init_sync_kiocb(&iocb, file);
+	iocb.ki_pos = pos;
+	iocb.ki_flags |= IOCB_WRITE;
+	iov_iter_kvec(&iter, ITER_SOURCE, &kvec, 1, len);
 	/*
 	 * Somebody's write-back may wait for this: it must not be made to wait for
 	 * that write-back in turn, only for the disk that it writes to itself.
 	 */
 	current->flags |= PF_LOCAL_THROTTLE;
-	while (len) {
-		n = kernel_write(file, buf, len, &pos);
+	while (iov_iter_count(&iter)) {
+		n = cachet_io_write_iter(&iocb, &iter, &level);
 		if (n <= 0) {
 			n = n ?: -EIO;
 			break;
 		}
-		buf += n;
-		len -= n;
 		n = 0;
 	}
 	current_restore_flags(throttle, PF_LOCAL_THROTTLE);
@@ -149,6 +208,7 @@ static int direct(struct cachet_cache *cache, struct file *file, void *buf, size
 	struct bio_vec *bv;
 	struct kiocb iocb;
 	ssize_t n = -ENOMEM;
+	int level;
 
 	bv = kvmalloc_array(nr, sizeof(*bv), CACHET_GFP);
 	if (!bv)
@@ -166,7 +226,10 @@ static int direct(struct cachet_cache *cache, struct file *file, void *buf, size
 	if (write && file == cache->super_file)
 		iocb.ki_flags |= IOCB_DSYNC | IOCB_SYNC;
 
-	n = write ? vfs_iocb_iter_write(file, &iocb, &iter) : vfs_iocb_iter_read(file, &iocb, &iter);
+	if (write)
+		iocb.ki_flags |= IOCB_WRITE;
+	n = write ? cachet_io_write_iter(&iocb, &iter, &level) :
+		    vfs_iocb_iter_read(file, &iocb, &iter);
 	kvfree(bv);
 	if (n >= 0)
 		n = n == len ? 0 : write ? -EIO : cachet_io_short_read(file, pos, n);

@@ -21,25 +21,9 @@ KLOG_BAD=(
 #   the other filesystems do.
 KLOG_KNOWN='BUG: KASAN: slab-use-after-free in netfs_deinit_request'
 
-# And of lockdep, one that is ours and not mended yet: network filesystems read and write
-# the cache below mmap_lock; a circle closes by way of a freeze of the cache's
-# filesystem, or of readdir on it. Lockdep is off after its first report, as it is after
-# one of KASAN: until this is mended, a test sees what it sees in a boot of its own.
-KLOG_OPEN='mmap_lock'
-
 # klog_known: stdin without the reports that are known.
 klog_known() {
-	awk -v known="$KLOG_KNOWN" -v open="$KLOG_OPEN" '
-		/WARNING: possible circular locking/ { circle = $0 "\n"; next }
-		circle != "" {
-			circle = circle $0 "\n"
-			if (/Call Trace:/) {
-				if (circle !~ open)
-					printf "%s", circle
-				circle = ""
-			}
-			next
-		}
+	awk -v known="$KLOG_KNOWN" '
 		/={60,}$/ {
 			if (report != "") {
 				if (report !~ known)
@@ -52,7 +36,7 @@ klog_known() {
 		}
 		report != "" { report = report $0 "\n"; next }
 		{ print }
-		END { printf "%s%s", report, circle }'
+		END { printf "%s", report }'
 }
 
 # klog_scan FILE [ALLOWED_REGEX...]: print the first bad lines of FILE, if any.

@@ -40,6 +40,7 @@ extern struct task_struct model_task;
 struct page;
 struct bio_vec { void *at; size_t len; };
 struct iov_iter { u8 *at; size_t count; };
+struct kvec { void *iov_base; size_t iov_len; };
 
 #define ITER_SOURCE		1
 #define ITER_DEST		0
@@ -50,6 +51,8 @@ struct iov_iter { u8 *at; size_t count; };
 	((void)((bv)->at = (u8 *)(page) + (off), (bv)->len = (bytes)))
 #define iov_iter_bvec(iter, dir, bv, nr, bytes) \
 	((void)((iter)->at = (bv)[0].at, (iter)->count = (bytes)))
+#define iov_iter_kvec(iter, dir, kv, nr, bytes) \
+	((void)((iter)->at = (kv)[0].iov_base, (iter)->count = (bytes)))
 #define iov_iter_count(iter)	((iter)->count)
 
 static inline void iov_iter_advance(struct iov_iter *iter, size_t bytes)
@@ -76,7 +79,16 @@ static inline size_t copy_from_iter(void *to, size_t bytes, struct iov_iter *ite
 struct file_system_type { const char *name; };
 struct super_block { unsigned long s_magic; struct file_system_type *s_type; };
 struct inode { struct super_block *i_sb; mode_t i_mode; loff_t i_size; };
-struct file { struct inode inode; unsigned int f_mode, f_flags; int nr; };
+struct kiocb;
+struct file_operations {
+	ssize_t (*write_iter)(struct kiocb *iocb, struct iov_iter *iter);
+};
+struct file {
+	struct inode inode;
+	const struct file_operations *f_op;
+	unsigned int f_mode, f_flags;
+	int nr;
+};
 
 #define FMODE_READ		1u
 #define FMODE_WRITE		2u
@@ -98,14 +110,22 @@ struct kiocb {
 #define IOCB_WRITE		2
 #define IOCB_DSYNC		4
 #define IOCB_SYNC		8
-#define kiocb_end_write(iocb)	((void)(iocb))
+#define is_sync_kiocb(iocb)	(!(iocb)->ki_complete)
+
+/* Nobody freezes the disk. */
+#define SB_FREEZE_WRITE		1
+#define SB_FREEZE_PAGEFAULT	2
+#define sb_start_write_trylock(sb)	((void)(sb), true)
+#define sb_start_pagefault(sb)	((void)(sb))
+#define __sb_end_write(sb, level)	((void)(sb), (void)(level))
+#define __sb_writers_release(sb, level)	((void)(sb), (void)(level))
+#define __sb_writers_acquired(sb, level)	((void)(sb), (void)(level))
+
 #define init_sync_kiocb(iocb, file) \
 	((void)(*(iocb) = (struct kiocb){ .ki_filp = (file) }))
 
 ssize_t kernel_read(struct file *file, void *buf, size_t len, loff_t *pos);
-ssize_t kernel_write(struct file *file, const void *buf, size_t len, loff_t *pos);
 ssize_t vfs_iocb_iter_read(struct file *file, struct kiocb *iocb, struct iov_iter *iter);
-ssize_t vfs_iocb_iter_write(struct file *file, struct kiocb *iocb, struct iov_iter *iter);
 int vfs_fsync(struct file *file, int datasync);
 
 /* ---- fscache ---- */

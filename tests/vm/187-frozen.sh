@@ -1,0 +1,84 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# title: the cache's own filesystem can be frozen and thawed while it is used
+# timeout: 200
+#
+# Who freezes it waits for those who write to it; these may wait for a directory of it,
+# who reads that for mmap_lock, and who holds that, reading a file that is mapped, for the
+# cache: which must not wait for the freeze then. A cache is used, mapped files with it,
+# while its filesystem is frozen and thawed, and its directories are read and changed.
+# Each freeze and thaw comes to its end; what was cached can be read while it is frozen;
+# and no byte is wrong. Lockdep has more to say about it than any number of rounds.
+
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib-exercise.sh"
+
+rounds=40 ops=6000
+[ "$VM_KERNEL" = uml ] || rounds=12 ops=1200
+
+exercise_dir
+random_file /mnt/server/dir/cached 3M 1
+sync	# or XFS moves the change attribute when it writes it
+nfs_server_start
+nfs_export dir /mnt/server/dir
+cachet_new a 64M
+cachectl detach a
+cachectl attach --commit-interval 100ms "$(cachet_dir a)"
+nfs_mount dir /mnt/net
+for command in mount umount remount; do
+	printf '#!/bin/sh\n' >/run/net-$command
+done
+chmod +x /run/net-mount /run/net-umount /run/net-remount
+assert_same /mnt/net/cached /mnt/server/dir/cached
+cachectl sync --seal a
+
+# freeze SECONDS: and have it stay so.
+freeze() {
+	timeout 60 fsfreeze --freeze /mnt/a || fail "it can't be frozen: exit code $?"
+	sleep "$1"
+}
+thaw() { timeout 60 fsfreeze --unfreeze /mnt/a || fail "it can't be thawed: exit code $?"; }
+thaw_it() { fsfreeze --unfreeze /mnt/a 2>/dev/null || true; }
+
+tend() {
+	while [ ! -e /run/frozen.stop ]; do
+		ls -laR /mnt/a >/dev/null
+		chmod 700 /mnt/a/cache
+	done
+}
+
+# From the clean-up too.
+stop() {
+	thaw_it
+	touch /run/frozen.stop
+	wait_until 60 eval "! pgrep -x exercise >/dev/null"
+}
+
+rm -f /run/frozen.stop
+at_exit stop
+tend &
+tend=$!
+"$VM_HELPERS/exercise" --ops $ops --seed "$VM_SEED" --size 300000 --server /mnt/server/dir/f \
+	--remount /run/net-remount /mnt/net/f >/run/exercise.log 2>&1 &
+exercise=$!
+
+reads=0
+for ((i = 0; i < rounds; i++)); do
+	freeze "0.$((i % 4))"
+	if [ $((i % 4)) = 0 ]; then
+		echo 1 >/proc/sys/vm/drop_caches
+		reads_of timeout 60 cmp /mnt/net/cached /mnt/server/dir/cached
+		reads=$((reads + READS))
+	fi
+	thaw
+	sleep "0.$(((i + 1) % 3))"
+done
+still=$(pgrep -cx exercise || true)
+note "$rounds times frozen; of the exercise $still still running"
+wait $exercise || fail "seed $VM_SEED: exit code $?: $(cat /run/exercise.log)"
+touch /run/frozen.stop
+wait $tend
+assert_eq "$(status_of a out_of_service)" false "out of service"
+assert_eq "$(counter a io_errors)" 0 "I/O errors"
+assert_gt "$(counter a bytes_read)" $((rounds / 4 * 3000000)) "bytes read from the cache"
+cases "$rounds freezes"
