@@ -16,6 +16,9 @@
  *   object->spin, cache->log_lock, cache->objects_lock, cache->door_lock: spinlocks,
  *	never nested
  *
+ * The freeze protection of the cache's filesystem comes below all of these: see
+ * cachet_io_write_iter().
+ *
  * All of the cache's own file I/O happens under memalloc_nofs_save(): the caller
  * may be write-back, and must not be entered again by reclaim.
  */
