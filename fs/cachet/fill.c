@@ -156,6 +156,8 @@ static enum cachet_fill_why publish(struct cachet_fill *fill, bool *ret_seal)
 		m->flags = 0;
 		m->nr = 0;
 	}
+	if (fill->off || fill->len < expected)
+		cachet_verify_rest(obj, fill->block, m, parts);
 	for (i = 0; i < m->nr; i++)
 		cachet_seg_live(cache, &m->piece[i], false);
 	if ((fill->flags & CACHET_FILL_SEALED) && fill->len >= expected) {

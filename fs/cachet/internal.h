@@ -401,6 +401,7 @@ void cachet_verify_forget(struct cachet_cache *cache, u32 segment);
 bool cachet_must_verify(const struct cachet_cache *cache, u8 flags,
 			const struct cachet_piece *piece, u32 nr);
 int cachet_verify_block(struct cachet_obj *obj, u32 block);
+void cachet_verify_rest(struct cachet_obj *obj, u32 block, struct cachet_map *m, int parts);
 void cachet_corrupt(struct cachet_cache *cache, const struct cachet_map *m, u32 pages);
 int cachet_read_map(struct cachet_cache *cache, const struct cachet_map *m, u32 pages, void *buf);
 

@@ -146,12 +146,12 @@ int cachet_map_store(struct cachet_obj *obj, u32 block, const struct cachet_map 
 	int ret;
 
 	/*
-	 * A crash may have brought an older map of this block back behind the one in
-	 * the head: its sector had been emptied, but not flushed. Nobody can tell.
+	 * A crash may have left another map of this block behind the one in the head:
+	 * an older one, whose sector had been emptied but not flushed, or a newer one,
+	 * whose head was lost. Nobody can tell. Without its part 0 it does not count.
 	 */
-	if (was_inline && (obj->inline_flags & CACHET_MAP_SUSPECT) &&
-	    (obj->flags & CACHET_OBJ_EXTENTS))
-		old_parts = CACHET_MAX_PARTS;
+	if (was_inline && (obj->flags & CACHET_OBJ_EXTENTS))
+		old_parts = max(old_parts, 1u);
 	/*
 	 * The order keeps a stale record from standing alone in between: first the
 	 * EXTENT records that are not wanted any more, then the head, then new ones.

@@ -462,6 +462,8 @@ static void end_session(struct cachet_obj *obj, struct fscache_cookie *cookie,
 		trace_cachet_object(obj, CACHET_OBJECT_UNACKED);
 		return;
 	}
+	/* Cut by somebody who did not say so: what lies behind must not come back. */
+	cachet_object_resize(obj, size);
 	obj->acked = obj->session;
 	obj->session = 0;
 	set_coherency(obj, coherency, size);
@@ -646,8 +648,11 @@ void cachet_object_resize(struct cachet_obj *obj, loff_t new_size)
 
 		if (parts < 0)
 			goto whole;
-		if (!m->nr && !parts)
+		/* A piece in the head that is gone may still hide a map: see cachet_map_store(). */
+		if (!m->nr && !parts && (block || !obj->inline_nr))
 			continue;
+		if (off)
+			cachet_verify_rest(obj, block, m, parts);
 		for (i = 0; i < m->nr; i++)
 			cachet_seg_live(obj->cache, &m->piece[i], false);
 		if ((m->flags & CACHET_MAP_SUSPECT) || cachet_map_punch(m, off, per - off)) {

@@ -168,49 +168,27 @@ void cachet_corrupt(struct cachet_cache *cache, const struct cachet_map *m, u32 
 			    cache->super.tag, pages, page);
 }
 
-/**
- * cachet_verify_block - may a sealed block be served?
- * @obj: object with a reference
- * @block: number of the block in the file
+/*
+ * Do the bytes of a sealed block match its digest? Under the object's lock. A suspect
+ * block that passes is recorded anew, and trusted from then on.
  *
- * A suspect block that passes is recorded anew, and trusted from then on.
- *
- * Return: 0: yes; -EBADMSG: it failed, or can't be read, and was dropped; -ENOENT: the object is dead;
- * -ENOMEM and other: not now.
+ * Return: 0: yes; -EBADMSG: it failed, or can't be read, and was dropped; -ENOMEM and
+ * other: not now.
  */
-int cachet_verify_block(struct cachet_obj *obj, u32 block)
+static int verify_map(struct cachet_obj *obj, u32 block, struct cachet_map *m, int parts)
 {
 	struct cachet_cache *cache = obj->cache;
+	bool suspect = m->flags & CACHET_MAP_SUSPECT;
+	struct cachet_piece bad = m->piece[0];
 	u8 digest[CACHET_DIGEST_BYTES];
-	struct cachet_piece bad;
-	struct cachet_map *m;
-	bool suspect;
-	void *buf = NULL;
-	unsigned int nofs;
-	int ret, parts;
-	u32 pages;
+	u32 pages = cachet_map_pages(m);
+	unsigned int nofs = memalloc_nofs_save();
+	void *buf = kvmalloc((size_t)pages << PAGE_SHIFT, CACHET_GFP);
+	int ret;
 
-	m = kmalloc(sizeof(*m), GFP_NOFS);
-	if (!m)
-		return -ENOMEM;
-	mutex_lock(&obj->lock);
-	ret = -ENOENT;
-	if (obj->flags & CACHET_OBJ_DEAD)
-		goto out;
-	parts = cachet_map_load(obj, block, m);
-	suspect = m->flags & CACHET_MAP_SUSPECT;
-	ret = min(parts, 0);
-	if (ret || !m->nr || !(m->flags & CACHET_REC_SEALED))
-		goto out;	/* Verified or dropped by somebody else */
-	pages = cachet_map_pages(m);
-	bad = m->piece[0];
-	nofs = memalloc_nofs_save();
-	buf = kvmalloc((size_t)pages << PAGE_SHIFT, CACHET_GFP);
 	memalloc_nofs_restore(nofs);
-	if (!buf) {
-		ret = -ENOMEM;
-		goto out;
-	}
+	if (!buf)
+		return -ENOMEM;
 	ret = cachet_read_map(cache, m, pages, buf);
 	if (ret == -ENODATA) {
 		ret = -EBADMSG;
@@ -239,8 +217,62 @@ int cachet_verify_block(struct cachet_obj *obj, u32 block)
 	}
 	trace_cachet_corrupt(cache, obj->debug_id, block, bad.page, suspect);
 out:
-	mutex_unlock(&obj->lock);
 	kvfree(buf);
+	return ret;
+}
+
+/**
+ * cachet_verify_block - may a sealed block be served?
+ * @obj: object with a reference
+ * @block: number of the block in the file
+ *
+ * A suspect block that passes is recorded anew, and trusted from then on.
+ *
+ * Return: 0: yes; -EBADMSG: it failed, or can't be read, and was dropped; -ENOENT: the
+ * object is dead; -ENOMEM and other: not now.
+ */
+int cachet_verify_block(struct cachet_obj *obj, u32 block)
+{
+	struct cachet_map *m = kmalloc(sizeof(*m), GFP_NOFS);
+	int ret = -ENOENT, parts;
+
+	if (!m)
+		return -ENOMEM;
+	mutex_lock(&obj->lock);
+	if (!(obj->flags & CACHET_OBJ_DEAD)) {
+		parts = cachet_map_load(obj, block, m);
+		ret = min(parts, 0);
+		/* Or verified or dropped by somebody else. */
+		if (!ret && m->nr && (m->flags & CACHET_REC_SEALED))
+			ret = verify_map(obj, block, m, parts);
+	}
+	mutex_unlock(&obj->lock);
 	kfree(m);
 	return ret;
+}
+
+/**
+ * cachet_verify_rest - verify a block of which a part is about to be replaced
+ * @obj: object, under its lock
+ * @block: number of the block in the file
+ * @m: its map; returns empty if it is no good, and was dropped
+ * @parts: as cachet_map_load() returned
+ *
+ * What stays is sealed again, by a digest of the bytes that are there then: if they
+ * have rotted by now, nothing would find it any more.
+ */
+void cachet_verify_rest(struct cachet_obj *obj, u32 block, struct cachet_map *m, int parts)
+{
+	int ret;
+
+	if (!m->nr || (m->flags & CACHET_MAP_SUSPECT) ||
+	    !cachet_must_verify(obj->cache, m->flags, m->piece, m->nr))
+		return;
+	ret = verify_map(obj, block, m, parts);
+	if (!ret)
+		return;
+	if (ret != -EBADMSG)
+		cachet_map_forget(obj, block);
+	m->nr = 0;
+	m->flags = 0;
 }

@@ -59,15 +59,52 @@ static void compare(u32 file, u32 page, const u8 *got)
 		   got[i], want[i]);
 }
 
+/*
+ * Is a block recorded with the digest of the bytes that it should have? If bits of
+ * stored data change, no other is promised to be right.
+ */
+static bool known(u32 file, u32 block)
+{
+	struct client_file *f = &client[file];
+	struct cachet_obj *obj = f->cookie.cache_priv;
+	u32 shift = obj->block_shift - CACHET_PAGE_SHIFT, i;
+	u32 nr = cachet_block_expected(obj, f->view.size, block);
+	u8 digest[CACHET_DIGEST_BYTES], page[CACHET_PAGE_BYTES];
+	struct cachet_sha256_ctx ctx;
+	struct cachet_map m;
+
+	if (cachet_map_load(obj, block, &m) < 0 || !(m.flags & CACHET_REC_SEALED))
+		return false;
+	cachet_sha256_begin(&ctx);
+	for (i = 0; i < nr; i++) {
+		page_make(&f->view, (block << shift) + i, page);
+		cachet_sha256_add(&ctx, page, sizeof(page));
+	}
+	cachet_sha256_end(&ctx, digest);
+	return !memcmp(digest, m.digest, sizeof(digest));
+}
+
+static void note_known(u32 file, bool known_page[FILE_PAGES])
+{
+	struct cachet_obj *obj = client[file].cookie.cache_priv;
+	u32 shift = obj->block_shift - CACHET_PAGE_SHIFT, page;
+
+	for (page = 0; page < FILE_PAGES; page++)
+		known_page[page] = !disk_flips || (page & ((1u << shift) - 1) ?
+				   known_page[page - 1] : known(file, page >> shift));
+}
+
 /* Read all that the cache says it has of a file, and compare. */
 static u64 read_file(u32 file)
 {
 	struct client_file *f = &client[file];
 	struct cachet_obj *obj = f->cookie.cache_priv;
 	u32 pages = content_pages(&f->view), page, i, busy[FILE_PAGES];
-	unsigned int seq = cachet_object_begin(obj);
+	unsigned int seq = cachet_object_begin(obj), failed = 0;
+	bool known_page[FILE_PAGES];
 	u64 run, seen = 0;
 
+	client_notice_cut(file);
 	/* Whose folio is in memory is not read from the cache. */
 	memcpy(busy, f->busy, sizeof(busy));
 	for (page = 0; page < pages; page += run) {
@@ -78,6 +115,7 @@ static u64 read_file(u32 file)
 
 		if (!cachet_read_present(obj, page, pages - page, &run))
 			continue;
+		note_known(file, known_page);
 		buf = model_alloc(run * CACHET_PAGE_BYTES, false);
 		iter.at = buf;
 		iter.count = run * CACHET_PAGE_BYTES;
@@ -86,11 +124,18 @@ static u64 read_file(u32 file)
 			if (!model_run_one())
 				model_fail("a read that never ends");
 		for (i = 0; r.ret > 0 && i < run; i++) {
-			if (!busy[page + i])
+			if (!busy[page + i] && known_page[page + i])
 				compare(file, page + i, buf + i * CACHET_PAGE_BYTES);
 			seen |= 1ull << (page + i);
 		}
 		model_free(buf);
+		if (r.ret > 0)
+			continue;
+		/* A part of it was reused just now, or can't be read: that is gone then. */
+		if (++failed > FILE_PAGES)
+			model_fail("file %u page %u: what can't be read stays recorded (%zd)",
+				   file, page, r.ret);
+		run = 0;
 	}
 	cachet_object_end(obj, seq);
 	return seen;
@@ -103,9 +148,24 @@ static u64 counter(int nr)
 	return the_cache->counters[nr];
 }
 
+static u64 bad_places(void)
+{
+	return counter(CACHET_N_io_errors) + counter(CACHET_N_digest_mismatches);
+}
+
+/* A program reads a file: what is no good comes from the server, and goes elsewhere. */
 void check_file(u32 file)
 {
+	u64 bad = bad_places();
+	u32 n;
+
 	read_file(file);
+	for (n = 0; bad_places() > bad && pages_refill(file); n++) {
+		if (n == 12)
+			model_fail("file %u: what is no good is found again and again", file);
+		bad = bad_places();
+		read_file(file);
+	}
 }
 
 static bool add_epoch(struct promise *p, const struct cachet_key *key)
@@ -168,8 +228,8 @@ void promise_all(void)
 
 	for (i = 0; i < NR_FILES; i++) {
 		next[i].valid = false;
-		if (client[i].open && !client[i].session && !client[i].ops &&
-		    client[i].view.version == server[i].version)
+		if (client[i].open && !client[i].session && !client[i].outdated &&
+		    !client[i].ops && client[i].view.version == server[i].version)
 			take_promise(i, &next[i]);
 	}
 }
@@ -263,7 +323,7 @@ static void compare_promise(const struct promise *p, u32 file, u64 seen)
 {
 	u32 page, i;
 
-	if (!p->valid || disk_halves || disk_rots || p->version != client[file].view.version ||
+	if (!p->valid || disk_halves || disk_rots || disk_flips || p->version != client[file].view.version ||
 	    p->evicted != counter(CACHET_N_records_evicted))
 		return;
 	for (i = 0; i < p->nr_epochs; i++)
@@ -287,13 +347,18 @@ void check_promise(u32 file)
 	compare_promise(&promises[file], file, seen);
 }
 
-/* All files, as somebody would open them now. */
-void check_after_attach(void)
+/* All files, as they are open, or as somebody would open them now. */
+void check_all(void)
 {
 	u32 i;
 
 	for (i = 0; i < NR_FILES; i++)
-		if (client_open(i))
+		if (client[i].open || client_open(i))
 			check_promise(i);
+}
+
+void check_after_attach(void)
+{
+	check_all();
 	stat_suspect += counter(CACHET_N_suspect_verified);
 }

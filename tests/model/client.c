@@ -6,28 +6,8 @@
  * are opened and closed, read from the server and kept, written here, cut,
  * invalidated; the cache is attached, synced, detached. One operation is chosen
  * after the other; what they leave in the work queues runs when it likes.
- *
- * A page with a fill under way is not filled again, and one that is being
- * written from here is not read from the cache: its folio is in memory. An
- * invalidation drops the folios, and ends both.
  */
 #include "model.h"
-
-enum { MAX_OPS = 12 };
-
-/* Pages on their way from the server, or from a program, into the cache. */
-struct op {
-	u32	file;
-	u32	page;
-	u32	nr;
-	unsigned int seq;		/* Of cachet_object_begin() */
-	bool	local;
-	bool	issued;
-	bool	counted;		/* In busy[] */
-	struct cachet_obj *obj;
-	struct iov_iter iter;
-	u8	*buf;
-};
 
 const struct fscache_cache_ops cachet_fscache_ops;
 struct client_file client[NR_FILES];
@@ -35,15 +15,15 @@ struct cachet_cache *the_cache;
 u32 world_flags;
 u32 world_yield;
 bool world_full;
-bool world_writes;
+u32 world_favourite;
+struct habits habits;
 
-static struct op *ops[MAX_OPS];
-static u32 nr_ops;
 static struct fscache_cache fscache;
 static struct fscache_volume volume;
 static u8 volume_key[] = "\5model";
 static struct fscache_cookie *withdrawing[NR_FILES];
 static u32 nr_withdrawing;
+static u64 scrub_slot;
 
 /* ---- fscache and the rest of the module --------------------------------- */
 
@@ -79,19 +59,11 @@ void fscache_wait_for_objects(struct fscache_cache *cache)
 
 void cachet_event(struct cachet_cache *cache, enum cachet_event_type type, u64 arg0, u64 arg1)
 {
-	if (type == CACHET_EVENT_CORRUPT)
+	if (type == CACHET_EVENT_CORRUPT && !disk_flips)
 		model_fail("a trusted block of %llu pages at data page %llu is not what its digest says",
 			   (unsigned long long)arg1, (unsigned long long)arg0);
 	if (type == CACHET_EVENT_REUSED)
 		promise_reused |= 1u << arg0;
-}
-
-void cachet_asked_init(struct cachet_obj *obj)
-{
-}
-
-void cachet_asked_free(struct cachet_obj *obj)
-{
 }
 
 int cachet_stats_add(struct cachet_cache *cache)
@@ -125,6 +97,7 @@ int client_attach(void)
 
 	memset(&fscache, 0, sizeof(fscache));
 	promise_reused = 0;
+	scrub_slot = 0;
 	ret = cachet_cache_attach(&arg);
 	if (ret)
 		model_log("attach: %d, %s\n", ret, arg.problem);
@@ -135,7 +108,7 @@ int client_attach(void)
 void client_forget(void)
 {
 	memset(client, 0, sizeof(client));
-	nr_ops = 0;
+	pages_forget();
 	nr_withdrawing = 0;
 	the_cache = NULL;
 }
@@ -162,135 +135,9 @@ bool client_open(u32 file)
 	f->view = server[file];
 	set_coherency(f, file);
 	f->open = cachet_object_lookup(&f->cookie);
+	model_log("-- file %u, version %u, is object %u\n", file, f->view.version,
+		  f->open ? object_of(file)->debug_id : 0);
 	return f->open;
-}
-
-static struct cachet_obj *object_of(u32 file)
-{
-	return client[file].cookie.cache_priv;
-}
-
-/* ---- fills -------------------------------------------------------------- */
-
-static void op_done(const struct cachet_done *done, ssize_t ret)
-{
-	struct op *op = done->priv;
-	struct client_file *f = &client[op->file];
-	u32 i;
-
-	if (ret < 0)
-		model_fail("a fill was told %zd", ret);
-	for (i = 0; i < nr_ops; i++)
-		if (ops[i] == op)
-			ops[i--] = ops[--nr_ops];
-	for (i = 0; op->counted && i < op->nr; i++)
-		f->busy[op->page + i]--;
-	f->ops--;
-	model_free(op->buf);
-	model_free(op);
-}
-
-static void op_issue(struct op *op)
-{
-	struct client_file *f = &client[op->file];
-	struct cachet_done done = { .fn = op_done, .priv = op };
-
-	op->issued = true;
-	cachet_object_end(op->obj, op->seq);
-	promise_forget_blocks(op->file, op->obj, op->page, op->nr);
-	/* What the file was cut to meanwhile netfs does not keep. */
-	if (op->page + op->nr > content_pages(&f->view)) {
-		op_done(&done, 0);
-		return;
-	}
-	cachet_fill(op->obj, op->seq, op->page, op->nr, &op->iter, f->view.size, !op->local,
-		    &done);
-}
-
-static void op_begin(u32 file, u32 page, u32 nr, bool local)
-{
-	struct client_file *f = &client[file];
-	struct op *op;
-	u32 i;
-
-	for (i = 0; i < nr; i++)
-		if (f->busy[page + i])
-			return;
-	if (nr_ops == MAX_OPS || page + nr > content_pages(&f->view))
-		return;
-	op = model_alloc(sizeof(*op), true);
-	op->file = file;
-	op->page = page;
-	op->nr = nr;
-	op->local = local;
-	op->obj = object_of(file);
-	op->seq = cachet_object_begin(op->obj);
-	op->counted = true;
-	op->buf = model_alloc((size_t)nr * CACHET_PAGE_BYTES, false);
-	op->iter.at = op->buf;
-	op->iter.count = (size_t)nr * CACHET_PAGE_BYTES;
-	for (i = 0; i < nr; i++) {
-		if (local)
-			f->view.page[page + i] = server_new_id();
-		f->busy[page + i]++;
-		page_make(&f->view, page + i, op->buf + (size_t)i * CACHET_PAGE_BYTES);
-	}
-	f->ops++;
-	ops[nr_ops++] = op;
-	if (local || !one_in(4))
-		op_issue(op);
-}
-
-/* Return: false: all are issued. */
-static bool issue_one(u32 file)
-{
-	u32 i;
-
-	for (i = 0; i < nr_ops; i++) {
-		if (ops[i]->file == file && !ops[i]->issued) {
-			op_issue(ops[i]);
-			return true;
-		}
-	}
-	return false;
-}
-
-/* The folios are gone: what is under way belongs to none. */
-static void drop_folios(u32 file)
-{
-	u32 i;
-
-	for (i = 0; i < nr_ops; i++)
-		if (ops[i]->file == file)
-			ops[i]->counted = false;
-	memset(client[file].busy, 0, sizeof(client[file].busy));
-}
-
-/* Wait until nothing of a file is under way. */
-void client_settle(u32 file)
-{
-	while (client[file].ops)
-		if (!issue_one(file) && !model_run_one())
-			model_fail("a fill that never ends");
-}
-
-static void fill_some(u32 file)
-{
-	struct client_file *f = &client[file];
-	u32 pages = content_pages(&f->view), page, nr;
-	u32 per = 1u << (object_of(file)->block_shift - CACHET_PAGE_SHIFT);
-
-	if (!f->session && f->view.version != server[file].version)
-		return;		/* It would be another version's */
-	if (file == BURN_FILE || one_in(4)) {
-		op_begin(file, 0, pages, false);
-		return;
-	}
-	page = below(pages);
-	if (one_in(2))		/* netfs rounds to blocks */
-		page = page / per * per;
-	nr = one_in(2) ? per : 1 + below(6);
-	op_begin(file, page, min(nr, pages - page), false);
 }
 
 /* ---- writing here ------------------------------------------------------- */
@@ -305,36 +152,63 @@ static void begin_session(u32 file)
 	cachet_object_prepare_to_write(&client[file].cookie);
 }
 
-static void write_some(u32 file)
+/* What every read looks at first: netfs may have told nobody of a cut. */
+void client_notice_cut(u32 file)
 {
-	u32 pages = content_pages(&client[file].view), page = below(pages);
+	struct cachet_obj *obj = object_of(file);
 
-	op_begin(file, page, min(1 + below(6), pages - page), true);
+	if (obj->size <= client[file].view.size)
+		return;
+	mutex_lock(&obj->lock);
+	cachet_object_resize(obj, client[file].view.size);
+	mutex_unlock(&obj->lock);
 }
 
-/* ftruncate() of a file that is open for writing here. */
-static void cut(u32 file)
+/* A file gets another size here. */
+static void resize(u32 file, loff_t size)
 {
 	struct client_file *f = &client[file];
 	u32 old = content_pages(&f->view), i;
 	loff_t was = f->view.size;
 
 	/* It waits for folios that are being read. */
-	while (issue_one(file))
+	while (pages_issue_one(file))
 		;
-	f->view.size = 1 + below(FILE_PAGES * CACHET_PAGE_BYTES);
+	client_notice_cut(file);
+	promise_forget(file);
+	f->view.size = size;
 	/* A page that grows is written to: zeros follow what it held. */
-	if (f->view.size > was && was % CACHET_PAGE_BYTES)
+	if (size > was && was % CACHET_PAGE_BYTES)
 		f->view.page[was / CACHET_PAGE_BYTES] = server_new_id();
 	for (i = old; i < FILE_PAGES; i++)
 		f->view.page[i] = 0;
 	for (i = content_pages(&f->view); i < FILE_PAGES; i++)
 		f->view.page[i] = 0;
-	promise_forget(file);
+	if (size < was && one_in(4))
+		return;		/* It will be noticed */
 	mutex_lock(&object_of(file)->lock);
-	cachet_object_resize(object_of(file), f->view.size);
+	cachet_object_resize(object_of(file), size);
 	mutex_unlock(&object_of(file)->lock);
-	f->cookie.object_size = f->view.size;
+	f->cookie.object_size = size;
+}
+
+/* ftruncate(), or truncate(), which no open for writing comes before. */
+static void cut(u32 file)
+{
+	struct client_file *f = &client[file];
+	loff_t size = 1 + below(FILE_PAGES * CACHET_PAGE_BYTES);
+
+	if (!f->session && f->view.version != server[file].version)
+		return;
+	/* Short files have it all in their head. */
+	if (one_in(2))
+		size = 1 + below(2 * CACHET_PAGE_BYTES);
+	resize(file, size);
+	if (f->session)
+		return;
+	f->view.version++;
+	server[file] = f->view;
+	f->outdated = true;
 }
 
 /* ---- changes ------------------------------------------------------------ */
@@ -344,8 +218,9 @@ static void invalidate(u32 file)
 	struct client_file *f = &client[file];
 
 	promise_forget(file);
-	drop_folios(file);
+	pages_drop(file);
 	f->view = server[file];
+	f->outdated = false;
 	set_coherency(f, file);
 	f->cookie.inval_counter++;
 	cachet_object_invalidate(&f->cookie);
@@ -358,11 +233,12 @@ static void seen(u32 file)
 	unsigned int seq;
 	u32 aux[2];
 
-	if (f->session || f->view.version == server[file].version)
+	if (f->session || (f->view.version == server[file].version && !f->outdated))
 		return;
 	promise_forget(file);
-	drop_folios(file);
+	pages_drop(file);
 	f->view = server[file];
+	f->outdated = false;
 	aux[0] = file;
 	aux[1] = f->view.version;
 	seq = cachet_object_begin(object_of(file));
@@ -389,13 +265,14 @@ void client_close(u32 file, bool retire)
 {
 	struct client_file *f = &client[file];
 
-	client_settle(file);
+	pages_settle(file);
 	if (f->session) {
 		/* The server has acknowledged it all. */
 		f->view.version = server[file].version + 1;
 		server[file] = f->view;
-		set_coherency(f, file);
 	}
+	if (f->session || (f->outdated && one_in(2)))
+		set_coherency(f, file);
 	atomic_dec(&f->cookie.n_active);
 	if (retire) {
 		promise_forget(file);
@@ -418,7 +295,7 @@ void client_detach(void)
 		if (one_in(2))
 			client_close(i, false);
 		else
-			client_settle(i);
+			pages_settle(i);
 	}
 	model_run_all();
 	promise_all();
@@ -428,6 +305,38 @@ void client_detach(void)
 	if (model_allocations)
 		model_fail("%u allocations are left after a detach", model_allocations);
 	client_forget();
+}
+
+/* A part of a scrub. Return: blocks that were bad. */
+static u64 scrub_some(u64 *slot, u64 max_bytes)
+{
+	struct cachet_scrub told = { .slot = *slot, .max_bytes = max_bytes };
+	int ret = cachet_scrub(the_cache, &told);
+
+	if (ret)
+		model_fail("a scrub failed: %d", ret);
+	*slot = told.slot < told.nr_slots ? told.slot : 0;
+	return told.bad;
+}
+
+/*
+ * Scrub until nothing is bad: the first time finds where a digest is said to be, the
+ * second who named it, and where places go bad a few others may come to it.
+ */
+void client_scrub(void)
+{
+	u64 slot, bad = 1;
+	u32 n;
+
+	for (n = 0; bad; n++) {
+		if (n == 12)
+			model_fail("what a scrub has found stays where it is");
+		bad = 0;
+		slot = 0;
+		do {
+			bad += scrub_some(&slot, 1 << 20);
+		} while (slot);
+	}
 }
 
 static void sync_cache(void)
@@ -441,56 +350,84 @@ static void sync_cache(void)
 	promise_keep();
 }
 
-/* One operation, of whatever kind. */
-void client_act(void)
-{
-	u32 file = below(NR_FILES), what = below(100);
-	struct client_file *f;
+/* An operation is a number below 100: the first of these that it is less than. */
+enum operation {
+	SYNC = 4, TIMERS = 8, RUN = 16, TEND = 17, FILL = 50, ISSUE = 56, READ = 64, CLOSE = 76,
+	WRITE = 83, APPEND = 84, CUT = 86, CHANGE = 94, REBUILD = 95, WRITE_AGAIN = 100,
+};
 
-	if (world_full && one_in(3))
-		file = BURN_FILE;
-	if (world_full && what < 8 && !one_in(30))
-		what = 8;
-	if (world_writes && what > 15 && one_in(2))
-		what = 76 + below(10);
-	f = &client[file];
-	model_seconds += one_in(8) ? below(4000) : 0;
-	if (what < 4) {
-		sync_cache();
-	} else if (what < 8) {
-		model_run_timers();
-	} else if (what < 16) {
-		model_run_some(below(world_full ? 80 : 6));
-	} else if (what < 17) {
+static u32 between(enum operation after, enum operation last)
+{
+	return after + below(last - after);
+}
+
+/* What an administrator does. */
+static void tend(void)
+{
+	if (disk_flips && world_flags == CACHET_ATTACH_VERIFY)
+		disk_flip();
+	if (one_in(2))
 		cachet_volume_set_block(the_cache, 1, one_in(2) ? 0 : 12 + below(4));
+	else
+		scrub_some(&scrub_slot, 1 + below(1 << 18));
+}
+
+static u32 some_file(void)
+{
+	if (world_full && one_in(3))
+		return BURN_FILE;
+	if (!habits.focus || one_in(4))
+		return below(NR_FILES);
+	if (one_in(12))
+		world_favourite = below(BURN_FILE);
+	return world_favourite;
+}
+
+static void act(u32 file, u32 what)
+{
+	struct client_file *f = &client[file];
+
+	model_log("-- operation %u on file %u, version %u, size %lld%s\n", what, file,
+		  f->view.version, (long long)f->view.size, f->session ? ", written here" : "");
+	model_seconds += one_in(8) ? below(16000) : 0;
+	if (what < SYNC) {
+		sync_cache();
+	} else if (what < TIMERS) {
+		model_run_timers();
+	} else if (what < RUN) {
+		model_run_some(below(world_full ? 80 : 6));
+	} else if (what < TEND) {
+		tend();
 	} else if (!f->open) {
-		if (one_in(4))
+		if (one_in(6))
 			server_change(file);
 		client_open(file);
-	} else if (what < 50 || file == BURN_FILE) {
+	} else if (what < FILL || file == BURN_FILE) {
 		if (file == BURN_FILE && one_in(2)) {
 			/* What is under way would be dropped, and no segment fills. */
 			if (world_full && one_in(2))
-				client_settle(file);
+				pages_settle(file);
 			server_change(file);
 			invalidate(file);
 		}
-		fill_some(file);
-	} else if (what < 56) {
-		issue_one(file);
-	} else if (what < 64) {
+		pages_fill(file);
+	} else if (what < ISSUE) {
+		pages_issue_one(file);
+	} else if (what < READ) {
 		check_file(file);
-	} else if (what < 76) {
+	} else if (what < CLOSE) {
 		client_close(file, one_in(12));
-	} else if (what < 84) {
+	} else if (what < WRITE) {
 		if (f->session)
-			write_some(file);
+			pages_write(file);
 		else if (one_in(2))
 			begin_session(file);
-	} else if (what < 86) {
+	} else if (what < APPEND) {
 		if (f->session)
-			cut(file);
-	} else if (what < 94) {
+			pages_append(file);
+	} else if (what < CUT) {
+		cut(file);
+	} else if (what < CHANGE) {
 		if (!f->session)
 			server_change(file);
 		else if (!one_in(8))
@@ -499,9 +436,40 @@ void client_act(void)
 			invalidate(file);
 		else
 			seen(file);
-	} else if (what < 95) {
+	} else if (what < REBUILD) {
 		rebuild(file);
 	} else if (f->session) {
-		write_some(file);
+		pages_write(file);
+	}
+}
+
+/* One operation, of whatever kind. */
+void client_act(void)
+{
+	u32 what = below(WRITE_AGAIN);
+
+	if (what < TIMERS && ((world_full && !one_in(30)) || (habits.writes && !one_in(3))))
+		what = TIMERS;
+	if (habits.reads && what >= CLOSE)
+		what = one_in(3) ? between(CUT, CHANGE) : between(TEND, FILL);
+	if (habits.writes && what >= RUN && one_in(2))
+		what = one_in(5) ? between(READ, CLOSE) : between(CLOSE, CUT);
+	if (habits.cuts && what >= RUN && one_in(4))
+		what = between(APPEND, CUT);
+	act(some_file(), what);
+}
+
+/* The first operations on files, some of which nobody has looked at since the attach. */
+void client_act_first(void)
+{
+	u32 i, n;
+
+	for (i = 0; i < BURN_FILE; i++) {
+		if (one_in(3) || (!client[i].open && !client_open(i)))
+			continue;
+		if (one_in(4))
+			begin_session(i);
+		for (n = 1 + below(2); n; n--)
+			act(i, one_in(3) ? below(WRITE_AGAIN) : between(APPEND, CUT));
 	}
 }

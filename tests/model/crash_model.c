@@ -53,10 +53,26 @@ void model_fail(const char *fmt, ...)
 	exit(1);
 }
 
+/* What those do who use the cache. */
+static void draw_habits(void)
+{
+	u32 what = below(8);
+
+	habits = (struct habits){
+		.reads	= what < 2,
+		.writes	= what >= 2 && what <= 4,
+		.cuts	= what == 4 || what == 5,
+		.copies	= one_in(3),
+		.focus	= !one_in(4),
+		.parts	= one_in(2),
+	};
+}
+
 /* The smallest cache that the format allows, in some variety. */
 static void make_world(void)
 {
 	static const u32 sets[] = { 1, 3, 64, 64 };
+	static const u32 verify[] = { 0, 0, CACHET_ATTACH_VERIFY_ONCE, CACHET_ATTACH_VERIFY };
 
 	model_power_cut();
 	client_forget();
@@ -75,11 +91,29 @@ static void make_world(void)
 		  1u << the_geo.block_shift);
 	world_yield = 2 + below(8);
 	world_full = one_in(4);
-	world_writes = one_in(3);
-	world_flags = one_in(4) ? CACHET_ATTACH_VERIFY : 0;
+	world_favourite = below(BURN_FILE);
+	world_flags = verify[below(4)];
 	disk_rots = one_in(6);
+	/* A scrub goes by index: what can't be read of it names nothing to be verified. */
+	disk_flips = one_in(6) && (!disk_rots || world_flags);
 	disk_format(&the_geo);
 	server_init();
+}
+
+static void attach(const char *after)
+{
+	u32 i;
+
+	if (client_attach())
+		model_fail("attach failed after %s", after);
+	client_volume();
+	/* Bits may have changed that no read would find. */
+	if ((!disk_flips || world_flags) && !one_in(40))
+		return;
+	for (i = 0; i < NR_FILES; i++)
+		if (one_in(2))
+			client_open(i);
+	client_scrub();
 }
 
 /* Use the cache until the power is cut. */
@@ -87,10 +121,9 @@ static void live(void)
 {
 	u32 n = 10 + below(150);
 
+	draw_habits();
 	model_countdown = 1 + below(one_in(4) ? 4 : world_full ? 2000 : 300);
-	if (client_attach())
-		model_fail("attach failed");
-	client_volume();
+	attach("a cut");
 	if (one_in(2))
 		check_after_attach();
 	for (n *= world_full ? 5 : 1; n; n--) {
@@ -98,9 +131,7 @@ static void live(void)
 		if (!one_in(world_full ? 500 : 60))
 			continue;
 		client_detach();
-		if (client_attach())
-			model_fail("attach failed after a detach in order");
-		client_volume();
+		attach("a detach in order");
 		check_after_attach();
 	}
 }
@@ -124,19 +155,36 @@ static void server_after_cut(void)
 	}
 }
 
+/* Attach to what the cut has left, look at all of it, perhaps after some use. */
 static void survive(void)
 {
+	struct habits before = habits;
+	bool used = !one_in(4);
+	u32 n;
+
 	model_power_cut();
 	client_forget();
 	model_log("-- state %llu\n", (unsigned long long)stat_states++);
-	if (client_attach())
-		model_fail("attach failed after a cut");
-	client_volume();
-	check_after_attach();
+	attach("a cut");
+	if (!used || one_in(3))
+		check_after_attach();
+	/* By others than before: what they do together leads to what neither does alone. */
+	draw_habits();
+	if (used)
+		client_act_first();
+	for (n = used ? below(16) : 0; n; n--)
+		client_act();
+	/* A block may have moved to what was reused since. */
+	if (promise_reused)
+		promise_reset();
+	if (used)
+		check_all();
+	habits = before;
 }
 
 static void world(u64 seed)
 {
+	static struct content aside[NR_FILES];
 	static u32 cuts, i;
 
 	world_seed = seed;
@@ -153,7 +201,9 @@ static void world(u64 seed)
 		for (i = 0; i < CUT_IMAGES; i++) {
 			disk_image(false);
 			promise_set_aside();
+			memcpy(aside, server, sizeof(aside));
 			survive();
+			memcpy(server, aside, sizeof(aside));
 			promise_back();
 			disk_back();
 		}

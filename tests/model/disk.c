@@ -19,6 +19,8 @@
  * written again; and of super one copy may be unreadable, damaged, or older than it
  * was said to be. That may cost whatever was there, so nothing is promised, but no byte.
  *
+ * With `disk_flips`, bits of data change where a record says that something is stored.
+ *
  * To see more than one outcome of a crash, the sectors that change while one is
  * looked at are noted, and put back.
  */
@@ -74,6 +76,7 @@ static struct {
 } supers[2], supers_aside[2];		/* The copies; and at the last crash */
 bool disk_halves;			/* Sectors of index are torn, too */
 bool disk_rots;				/* Places go bad */
+bool disk_flips;			/* Bits of data change */
 
 static void *grow(void *p, u32 *room, u32 nr, size_t each)
 {
@@ -131,17 +134,60 @@ static bool writable(struct sim *s, u64 pos, size_t len)
 	return !((pos | len) % CACHET_PAGE_BYTES) || readable(s, pos, len);
 }
 
+/* A page of data that a record of index names, whether it counts or not. */
+static bool named_page(u32 *ret)
+{
+	u32 tries, nr_pages = the_geo.nr_segments << (the_geo.segment_shift - CACHET_PAGE_SHIFT);
+
+	for (tries = 0; tries < 64; tries++) {
+		u64 pos = the_geo.sets + below(the_geo.nr_sets * CACHET_WAYS) * CACHET_RECORD_BYTES;
+		const union cachet_any_record *r = (void *)(sims[DISK_INDEX].cur + pos);
+		struct cachet_piece p;
+
+		if (r->head.kind == CACHET_REC_EMPTY || !r->head.nr)
+			continue;
+		cachet_piece_decode(r->head.kind == CACHET_REC_OBJECT ? &r->object.extent :
+				    r->head.kind == CACHET_REC_EXTENT ? &r->extents.sealed[0] :
+				    &r->content.extent[0], &p);
+		if (!p.len || p.page >= nr_pages || p.len > nr_pages - p.page)
+			continue;	/* Half a record: disk_halves */
+		*ret = p.page + below(p.len);
+		return true;
+	}
+	return false;
+}
+
 /* One more place of index or data. The id pages are left alone: the tool mends these. */
 static void rot(void)
 {
 	struct sim *s = &sims[one_in(2) ? DISK_INDEX : DISK_DATA];
 	u32 last = s->file.inode.i_size / SECTOR - CACHET_PAGE_BYTES / SECTOR;
-	u32 sector = below(last);
+	u32 sector = below(last), page;
 
 	if (s->file.nr == DISK_INDEX)
 		sector += CACHET_PAGE_BYTES / SECTOR;
+	else if (named_page(&page))
+		sector = page * (CACHET_PAGE_BYTES / SECTOR) + below(CACHET_PAGE_BYTES / SECTOR);
 	if (s->nr_bad < 4)
 		set_bad(s, sector, true);
+}
+
+/**
+ * disk_flip - a bit changes, of something that is stored
+ */
+void disk_flip(void)
+{
+	struct sim *s = &sims[DISK_DATA];
+	u32 page, sector;
+	size_t at;
+
+	if (!named_page(&page))
+		return;
+	sector = page * (CACHET_PAGE_BYTES / SECTOR) + below(CACHET_PAGE_BYTES / SECTOR);
+	at = (size_t)sector * SECTOR + below(SECTOR);
+	note(s, sector);
+	s->cur[at] ^= 1 << below(8);
+	s->dur[at] = s->cur[at];
 }
 
 /* Of a crash, or a device that lies: one copy of super is not what was written. Not two. */
@@ -417,6 +463,8 @@ void disk_image(bool keep)
 		rot();
 	if (disk_rots && one_in(4))
 		rot_super();
+	if (disk_flips && one_in(2))
+		disk_flip();
 }
 
 /**

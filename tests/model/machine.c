@@ -44,17 +44,26 @@ static u8 boot[256];
 
 struct chunk {
 	struct chunk *next, **pprev;
-	size_t pad[2];			/* What follows is aligned as malloc() does */
+	size_t size, pad;		/* What follows is aligned as malloc() does */
 };
 
 static struct chunk *chunks;
+/* Buffers of the largest block come with every attach; with the sanitizers they cost most of it. */
+enum { LARGE_BYTES = 1 << CACHET_MAX_BLOCK_SHIFT, NR_LARGE = 4 };
+static struct chunk *large[NR_LARGE];
+static u32 nr_large;
 
 void *model_alloc(size_t size, bool zero)
 {
-	struct chunk *c = zero ? calloc(1, sizeof(*c) + size) : malloc(sizeof(*c) + size);
+	struct chunk *c;
 
+	if (size == LARGE_BYTES && !zero && nr_large)
+		c = large[--nr_large];
+	else
+		c = zero ? calloc(1, sizeof(*c) + size) : malloc(sizeof(*c) + size);
 	if (!c)
 		abort();
+	c->size = size;
 	c->next = chunks;
 	if (chunks)
 		chunks->pprev = &c->next;
@@ -75,7 +84,10 @@ void model_free(const void *p)
 	if (c->next)
 		c->next->pprev = c->pprev;
 	model_allocations--;
-	free(c);
+	if (c->size == LARGE_BYTES && nr_large < NR_LARGE)
+		large[nr_large++] = c;
+	else
+		free(c);
 }
 
 /* ---- the power ---------------------------------------------------------- */
@@ -226,9 +238,15 @@ void model_run_timers(void)
 	}
 }
 
+/* Locks that somebody might wait for. Nobody waits for who keeps the sealer: detach comes later. */
+static int depth(void)
+{
+	return model_depth - (the_cache ? max(the_cache->seal_sem.held, 0) : 0);
+}
+
 void model_yield(void)
 {
-	if (model_depth || nested >= MAX_NESTED || !one_in(world_yield))
+	if (depth() || nested >= MAX_NESTED || !one_in(world_yield))
 		return;
 	nested++;
 	model_run_some(1 + below(2));
@@ -238,7 +256,7 @@ void model_yield(void)
 /* Who waits for a commit begins again when it is over: nothing is held or changed. */
 void model_blocked(const struct mutex *m)
 {
-	if (!beside || m != &the_cache->commit_lock || model_depth != 1)
+	if (!beside || m != &the_cache->commit_lock || depth() != 1)
 		model_fail("waiting for oneself");
 	longjmp(blocked, 1);
 }
@@ -248,7 +266,7 @@ void model_beside_commit(void)
 {
 	static u32 n, was;
 
-	if (!the_cache || model_depth != 1 || !the_cache->commit_lock.held || beside ||
+	if (!the_cache || depth() != 1 || !the_cache->commit_lock.held || beside ||
 	    !one_in(2))
 		return;
 	beside = true;

@@ -3,7 +3,8 @@
  * model.h - what the parts of the crash model know of each other
  *
  *   crash_model.c   worlds: a seed, a cache, crash after crash; the command line
- *   client.c        a machine that uses the cache: its files, reads, writes
+ *   client.c        a machine that uses the cache: its files, and what is done with them
+ *   pages.c         pages on their way into the cache: reads, writes
  *   server.c        what the server holds for each coherency data
  *   check.c         what must be true after an attach
  *   machine.c       work queues, memory, time: all that a crash takes away
@@ -62,10 +63,12 @@ enum disk_file { DISK_SUPER, DISK_INDEX, DISK_DATA, NR_DISK_FILES };
 
 extern bool disk_halves;
 extern bool disk_rots;
+extern bool disk_flips;
 
 void disk_format(const struct cachet_geometry *geo);
 bool disk_in_flight(void);
 void disk_complete_one(void);
+void disk_flip(void);
 void disk_crash(void);
 void disk_image(bool keep);
 void disk_back(void);
@@ -104,8 +107,10 @@ struct client_file {
 	struct fscache_cookie cookie;
 	bool	open;
 	bool	session;		/* Is written to here */
+	bool	outdated;		/* Its content is not that of its cookie's version */
 	struct content view;		/* What a reader must see */
 	u32	ops;			/* Operations under way */
+	u32	back;			/* Who reads it backwards was here */
 	u32	busy[FILE_PAGES];	/* Fills of a page under way */
 };
 
@@ -114,17 +119,47 @@ extern struct cachet_cache *the_cache;
 extern struct cachet_geometry the_geo;
 extern u32 world_flags;
 extern u32 world_yield;			/* Another comes first one time in so many */
+extern u32 world_favourite;		/* A file */
 extern bool world_full;			/* Much is kept, and little committed */
-extern bool world_writes;		/* More is written here */
+
+/* What is done more often than chance would have it. */
+struct habits {
+	bool	reads;			/* Nothing is written here */
+	bool	writes;			/* More is */
+	bool	copies;			/* What was read is written back to the cache: SMB, 9p */
+	bool	focus;			/* It is the same file, mostly */
+	bool	cuts;			/* Files are cut */
+	bool	parts;			/* They are read in small parts, from their beginnings */
+};
+
+extern struct habits habits;
 
 int client_attach(void);
+void client_scrub(void);
 void client_detach(void);
 void client_forget(void);
 void client_volume(void);
 bool client_open(u32 file);
 void client_close(u32 file, bool retire);
-void client_settle(u32 file);
+void client_notice_cut(u32 file);
 void client_act(void);
+void client_act_first(void);
+
+static inline struct cachet_obj *object_of(u32 file)
+{
+	return client[file].cookie.cache_priv;
+}
+
+/* ---- pages.c ------------------------------------------------------------ */
+
+bool pages_issue_one(u32 file);
+void pages_drop(u32 file);
+void pages_settle(u32 file);
+void pages_fill(u32 file);
+bool pages_refill(u32 file);
+void pages_write(u32 file);
+void pages_append(u32 file);
+void pages_forget(void);
 
 /* ---- check.c ------------------------------------------------------------ */
 
@@ -132,6 +167,7 @@ extern u32 promise_reused;		/* Segments, since the attach */
 
 void check_file(u32 file);
 void check_promise(u32 file);
+void check_all(void);
 void check_after_attach(void);
 void promise_all(void);
 void promise_keep(void);

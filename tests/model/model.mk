@@ -14,12 +14,12 @@ MODEL_STATES ?= 1000000
 MODEL_SEED ?= 1
 
 model_out := $(abspath $(O))/model
-model_module := $(addprefix fs/cachet/,index.c map.c object.c read.c verify.c heal.c fill.c \
-	seal.c log.c commit.c reclaim.c volume.c cache.c io.c)
+model_module := $(addprefix fs/cachet/,index.c map.c object.c asked.c read.c verify.c heal.c \
+	scrub.c fill.c seal.c log.c commit.c reclaim.c volume.c cache.c io.c)
 model_src := $(wildcard tests/model/*.c) $(model_module) $(wildcard fs/cachet/format/*.c) \
 	tools/lib/crc32c.c
 # The kernel's headers that the module names: each is all of the shim.
-model_headers := $(addprefix linux/,atomic.h bitmap.h completion.h cred.h fs.h fscache-cache.h hashtable.h \
+model_headers := $(addprefix linux/,atomic.h bitmap.h bits.h completion.h cred.h fs.h fscache-cache.h hashtable.h \
 	kobject.h kref.h kthread.h list.h list_sort.h mm.h mutex.h percpu.h refcount.h rwsem.h sched.h \
 	sched/mm.h sched/signal.h slab.h spinlock.h uio.h workqueue.h xarray.h file.h bvec.h delay.h module.h \
 	tracepoint.h) trace/events/fscache.h trace/define_trace.h

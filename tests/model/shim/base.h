@@ -9,6 +9,7 @@
 #define CACHET_MODEL_BASE_H
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,7 @@ struct module;
 #define PAGE_SHIFT		12
 #define PAGE_SIZE		4096ul
 #define U32_MAX			0xffffffffu
+#define GENMASK(hi, lo)		(~0ul >> (63 - (hi)) & ~0ul << (lo))
 #define EIOCBQUEUED		529
 
 #define READ_ONCE(x)		(x)
@@ -205,6 +207,7 @@ static inline void kref_put(struct kref *k, void (*release)(struct kref *))
 
 #define GFP_KERNEL	0u
 #define GFP_NOFS	0u
+#define GFP_NOWAIT	0u
 #define __GFP_NOFAIL	0u
 
 void *model_alloc(size_t size, bool zero);

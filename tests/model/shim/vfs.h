@@ -22,6 +22,7 @@ extern struct task_struct model_task;
 #define PF_LOCAL_THROTTLE	4u
 #define rlimit(what)		RLIM_INFINITY
 #define fatal_signal_pending(task)	false
+#define signal_pending(task)	false
 #define current_restore_flags(old, mask) \
 	((void)(model_task.flags = (model_task.flags & ~(mask)) | (old)))
 #define get_current_cred()	((const struct cred *)0)
@@ -131,7 +132,6 @@ int vfs_fsync(struct file *file, int datasync);
 /* ---- fscache ---- */
 
 struct kobject { int unused; };
-struct xarray { int unused; };
 struct fscache_cache { void *cache_priv; int nr_objects; };
 
 struct fscache_volume {

@@ -62,6 +62,30 @@ static inline void mutex_lock(struct mutex *m)
 #define spin_lock(l)		model_take(&(l)->held, false)
 #define spin_unlock(l)		model_release(&(l)->held, false)
 
+/* ---- arrays that grow: of a file's pages, and the model's files are short ---- */
+
+enum { XA_ENTRIES = 4 };
+
+struct xarray { void *entry[XA_ENTRIES]; };
+
+#define xa_init(xa)		((void)memset(xa, 0, sizeof(*(xa))))
+#define xa_destroy(xa)		xa_init(xa)
+#define xa_lock(xa)		((void)(xa))
+#define xa_unlock(xa)		((void)(xa))
+#define xa_mk_value(v)		((void *)((v) << 1 | 1))
+#define xa_to_value(entry)	((unsigned long)(entry) >> 1)
+#define xa_is_value(entry)	((unsigned long)(entry) & 1)
+#define xa_load(xa, index)	(*xa_entry(xa, index))
+#define __xa_store(xa, index, e, gfp)	((void)(*xa_entry(xa, index) = (e)))
+#define __xa_erase(xa, index)	((void)(*xa_entry(xa, index) = NULL))
+
+static inline void **xa_entry(struct xarray *xa, unsigned long index)
+{
+	if (index >= XA_ENTRIES)
+		model_fail("a page behind the end of all files");
+	return &xa->entry[index];
+}
+
 /* ---- work ---- */
 
 struct work_struct {
