@@ -82,6 +82,10 @@ vm-helpers:
 	@$(CC) -O1 -Wall -Wextra -o $(O)/vm-helpers/exercise tests/vm/helpers/exercise.c
 	@$(CC) -O2 -Wall -Wextra -fPIC -shared -o $(O)/vm-helpers/volatile-disk.so \
 		tests/vm/helpers/volatile-disk.c
+	@$(MAKE) -s -C tools O=$(O) VERSION=$(VERSION) $(O)/tools/libcachet.a
+	@$(CC) -std=gnu11 -O2 -Wall -Wextra -Itools/include -Iinclude/uapi -Ifs/cachet/format \
+		-Itools/lib -o $(O)/vm-helpers/crash-states tests/vm/helpers/crash-states.c \
+		tests/vm/helpers/replay-log.c $(O)/tools/libcachet.a -lgcrypt
 
 # Debian's sparse (0.6.4) does not know __typeof_unqual__, and takes the strings of
 # MODULE_LICENSE() and the like for bad constants.
