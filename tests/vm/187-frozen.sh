@@ -80,5 +80,5 @@ touch /run/frozen.stop
 wait $tend
 assert_eq "$(status_of a out_of_service)" false "out of service"
 assert_eq "$(counter a io_errors)" 0 "I/O errors"
-assert_gt "$(counter a bytes_read)" $((rounds / 4 * 3000000)) "bytes read from the cache"
+assert_gt "$(counter a bytes_read)" $((rounds * 750000)) "bytes read from the cache"
 cases "$rounds freezes"
