@@ -36,6 +36,9 @@ if [ "$VM_KERNEL" != stock ]; then
 	# map_read() of stress-ops.c. A store may get lost likewise.
 	without=":written mapped" mapped=(--map-by-kernel)
 fi
+# Linux 6.12 loses stores to a mapping of a page that was written to, but not read, while
+# no cache was there (and warns): netfs_page_mkwrite() keeps what says how far it was written.
+smb_without=":written mapped"
 
 make_xfs server 700
 mkdir /mnt/server/{nfs,smb,9p,b}
@@ -148,7 +151,7 @@ load() {
 	stress=$!
 }
 load "$first" /run/stress.first "nfs:/mnt/server/nfs:/mnt/nfs$without" \
-	"smb:/mnt/server/smb:/mnt/smb$without" 9p:/mnt/server/9p:/mnt/9p:changes
+	"smb:/mnt/server/smb:/mnt/smb$smb_without" 9p:/mnt/server/9p:/mnt/9p:changes
 (
 	trap - ERR EXIT
 	asker
