@@ -36,9 +36,12 @@ if [ "$VM_KERNEL" != stock ]; then
 	# map_read() of stress-ops.c. A store may get lost likewise.
 	without=":written mapped" mapped=(--map-by-kernel)
 fi
-# Linux 6.12 loses stores to a mapping of a page that was written to, but not read, while
-# no cache was there (and warns): netfs_page_mkwrite() keeps what says how far it was written.
-smb_without=":written mapped"
+# Files of SMB are only read on Linux 6.12. Its client loses stores to a mapping of a page that
+# was written in part while no cache was there, and warns: netfs_page_mkwrite() keeps the
+# note of how far it was written. And once, a moment after a file had been cut to nothing and
+# written anew, a read found zeros in it, which the next read did not: whose they were is open.
+smb_without=$without
+[ "$VM_KERNEL" != stock ] || smb_without=:changes
 
 make_xfs server 700
 mkdir /mnt/server/{nfs,smb,9p,b}
