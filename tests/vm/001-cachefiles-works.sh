@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # title: with the kernel's cachefiles, a second read after a remount asks nothing
+# boot: own
 #
 # Proves that the harness measures what it means to: the server's filesystem
 # keeps its change attribute still, and no read hides from the counters. What
-# cachefiles gets right here, Cachet must.
+# cachefiles gets right here, Cachet must. In a boot of its own: lockdep remembers how
+# cachefiles reads its files below the locks of mapped ones, and would charge it to others.
 
 . "$(dirname "$0")/lib.sh"
 

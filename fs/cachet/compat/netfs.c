@@ -217,9 +217,10 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 #ifndef CACHET_HAVE_SPLIT_FOLIO
 	/*
 	 * netfs of 6.12 trips over an assertion when more than two neighbours
-	 * make up a large folio: all of the request comes from one place.
+	 * make up a large folio: all of the request comes from one place. What follows
+	 * a piece of it was not there whole when that was asked for.
 	 */
-	if (run < nr) {
+	if (run < nr || subreq->start != subreq->rreq->start) {
 		present = false;
 		run = nr;
 	}
