@@ -106,7 +106,7 @@ lasting=	# if all allocations of a place fail, not one
 # may_fail COMMAND...: if it fails, then for want of memory, or of an object for that reason.
 may_fail() {
 	if ! "$@" >/run/out 2>&1; then
-		grep -qiE "memory|is not cached${lasting:+|out of service}" /run/out || fail "$place: $*: $(cat /run/out)"
+		grep -qiE "memory|is not cached${lasting:+|out of service|error at the last commit}" /run/out || fail "$place: $*: $(cat /run/out)"
 		refused=$((refused + 1))
 	fi
 }
