@@ -113,7 +113,7 @@ static ssize_t read_all(struct file *file, void *buf, size_t len, loff_t pos)
  * Such are kept out at last when all others are through.
  *
  * (freeze_super() then holds s_umount, so a write that is throttled has nobody to clean
- * pages for it. Index, all that is written to memory here, is far below what throttles.)
+ * pages for it. Only index is written to memory here, and each commit flushes it.)
  *
  * May sleep. Return: of write_iter(), bytes, -errno, or -EIOCBQUEUED: then ki_complete()
  * must call cachet_io_end_write().
