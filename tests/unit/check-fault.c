@@ -26,7 +26,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* pread64() and pwrite64() by their own names: definitions of the others would be renamed. */
+/* pwrite64() and pread64() by their own names: definitions of the others would be renamed. */
 
 enum {
 	PAGE		= 4096,
@@ -119,10 +119,13 @@ static void make_bad(const char *name, off_t page)
 		fclose(f);
 }
 
-ssize_t pread64(int fd, void *buf, size_t len, off_t pos)
+ssize_t splice(int fd, off64_t *off, int out, off64_t *out_off, size_t len, unsigned int flags)
 {
+	ssize_t (*real)(int, off64_t *, int, off64_t *, size_t, unsigned int) =
+		(ssize_t (*)(int, off64_t *, int, off64_t *, size_t, unsigned int))
+			dlsym(RTLD_NEXT, "splice");
 	const char *name = getenv("CHECK_FAULT_BAD") ? name_of(fd) : NULL;
-	off_t around = is_direct(fd) ? PAGE : AHEAD;
+	off_t around = is_direct(fd) ? PAGE : AHEAD, pos = off ? *off : 0;
 	off_t end = (pos + (off_t)len + around - 1) / around * around, at;
 
 	for (at = pos / around * around; name && at < end; at += PAGE) {
@@ -131,7 +134,7 @@ ssize_t pread64(int fd, void *buf, size_t len, off_t pos)
 			return -1;
 		}
 	}
-	return real_pread(fd, buf, len, pos);
+	return real(fd, off, out, out_off, len, flags);
 }
 
 /* ---- steps -------------------------------------------------------------- */

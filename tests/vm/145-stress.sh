@@ -36,10 +36,11 @@ if [ "$VM_KERNEL" != stock ]; then
 	# map_read() of stress-ops.c. A store may get lost likewise.
 	without=":written mapped" mapped=(--map-by-kernel)
 fi
-# Files of SMB are only read on Linux 6.12. Its client loses stores to a mapping of a page that
-# was written in part while no cache was there, and warns: netfs_page_mkwrite() keeps the
-# note of how far it was written. And once, a moment after a file had been cut to nothing and
-# written anew, a read found zeros in it, which the next read did not: whose they were is open.
+# Files of SMB are only read on Linux 6.12. Under this load its client shows zeros and bytes of
+# before, without fsc too: netfs reads what it believes to be behind the server's end of the
+# file (zero_point) as zeros. And it loses stores to a mapping of a page that was written in
+# part while no cache was there, and warns: netfs_page_mkwrite() keeps the note of how far it
+# was written.
 smb_without=$without
 [ "$VM_KERNEL" != stock ] || smb_without=:changes
 

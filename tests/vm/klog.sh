@@ -21,25 +21,9 @@ KLOG_BAD=(
 #   the other filesystems do.
 KLOG_KNOWN='BUG: KASAN: slab-use-after-free in netfs_deinit_request'
 
-# And of lockdep, one that is not mended yet: a user's program reads a file of a cache that
-# is attached, or was (cachectl does), and takes mmap_lock for its buffer below the i_rwsem
-# which the module takes below mmap_lock. The program would have to map a file of a network
-# filesystem, and to have a second thread, for this to stop it.
-KLOG_OPEN='i_mutex_key#[0-9]+/7'
-
 # klog_known: stdin without the reports that are known.
 klog_known() {
-	awk -v known="$KLOG_KNOWN" -v open="$KLOG_OPEN" '
-		/WARNING: possible circular locking/ { circle = $0 "\n"; next }
-		circle != "" {
-			circle = circle $0 "\n"
-			if (/Call Trace:/) {
-				if (circle !~ open || circle !~ /mmap_lock/)
-					printf "%s", circle
-				circle = ""
-			}
-			next
-		}
+	awk -v known="$KLOG_KNOWN" '
 		/={60,}$/ {
 			if (report != "") {
 				if (report !~ known)
@@ -52,7 +36,7 @@ klog_known() {
 		}
 		report != "" { report = report $0 "\n"; next }
 		{ print }
-		END { printf "%s%s", report, circle }'
+		END { printf "%s", report }'
 }
 
 # klog_scan FILE [ALLOWED_REGEX...]: print the first bad lines of FILE, if any.

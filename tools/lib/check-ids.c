@@ -85,7 +85,7 @@ static void table_read(const struct check *ck, struct table *ret)
 		u32 n = geo->nr_segments - nr < batch ? geo->nr_segments - nr : batch;
 
 		/* An attach takes such a page for empty */
-		if (cachet_read_full(ck->image.fd[CACHET_FILE_INDEX], rec, n * sizeof(rec[0]),
+		if (cachet_image_read(&ck->image, CACHET_FILE_INDEX, rec, n * sizeof(rec[0]),
 				     cachet_segment_pos(geo, nr))) {
 			t.unreadable = true;
 			continue;

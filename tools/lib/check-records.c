@@ -124,8 +124,8 @@ int check_digest(struct check *ck, const u8 digest[CACHET_DIGEST_BYTES])
 		size_t len = (size_t)p->len * CACHET_PAGE_BYTES;
 		u64 pos = (u64)p->page * CACHET_PAGE_BYTES;
 
-		err = cachet_read_full(ck->image.fd[CACHET_FILE_DATA],
-				       ck->bytes + (size_t)p->off * CACHET_PAGE_BYTES, len, pos);
+		err = cachet_image_read(&ck->image, CACHET_FILE_DATA,
+					ck->bytes + (size_t)p->off * CACHET_PAGE_BYTES, len, pos);
 		if (err)
 			return err;
 		/* Nobody wants it in memory, and the next who reads it wants the device's */

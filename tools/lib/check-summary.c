@@ -58,7 +58,7 @@ static int summary_read_as(const struct check *ck, u32 segment, u32 seed, u32 nr
 		s.bytes = malloc(s.len);
 		if (!s.bytes)
 			return -ENOMEM;
-		err = cachet_read_full(ck->image.fd[CACHET_FILE_DATA], s.bytes, s.len,
+		err = cachet_image_read(&ck->image, CACHET_FILE_DATA, s.bytes, s.len,
 				       segment_end(ck, segment) - s.len);
 		if (!err)
 			err = cachet_summary_check(s.bytes, (u32)s.len, seed, footer, nr,
@@ -97,7 +97,7 @@ static int owner_read(const struct check *ck, u32 segment, bool *ret_good,
 	int err;
 
 	*ret_good = false;
-	if (cachet_read_full(ck->image.fd[CACHET_FILE_DATA], &f, sizeof(f),
+	if (cachet_image_read(&ck->image, CACHET_FILE_DATA, &f, sizeof(f),
 			     cachet_summary_pos(&ck->image.super.geo, segment, 0)) ||
 	    le32_to_cpu(f.magic) != CACHET_SUMMARY_MAGIC)
 		return 0;
@@ -188,7 +188,7 @@ static int forget_summary(struct check *ck, u32 segment)
 	err = check_repair_begin(ck);
 	if (err || !ck->c->repair)
 		return err;
-	err = cachet_read_full(ck->image.fd[CACHET_FILE_INDEX], &rec, sizeof(rec), pos);
+	err = cachet_image_read(&ck->image, CACHET_FILE_INDEX, &rec, sizeof(rec), pos);
 	if (!err)
 		err = cachet_segment_decode(&rec, ck->image.seed, pos, geo, &info);
 	if (err)

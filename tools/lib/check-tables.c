@@ -103,7 +103,7 @@ static int volume_read(struct check *ck, u32 nr, struct cachet_volume_data *ret)
 	struct cachet_volume_rec rec;
 	int err;
 
-	err = cachet_read_full(ck->image.fd[CACHET_FILE_INDEX], &rec, sizeof(rec), pos);
+	err = cachet_image_read(&ck->image, CACHET_FILE_INDEX, &rec, sizeof(rec), pos);
 	return err ?: cachet_volume_decode(&rec, ck->image.seed, pos, ret);
 }
 

@@ -118,10 +118,33 @@ static int set_direct(int fd, bool direct)
 }
 
 /*
+ * pread(2) holds a lock of the file while it copies to our memory, which takes mmap_lock.
+ * A page fault that needs an attached cache takes the two the other way round: so of what
+ * may be attached the bytes are put into a pipe first, and come to us from there.
+ */
+static ssize_t read_some(int fd, const int pipe[2], void *buf, size_t len, u64 pos)
+{
+	off_t off = (off_t)pos;
+	ssize_t in, n, got;
+
+	if (!pipe)
+		return pread(fd, buf, len, off);
+	in = splice(fd, &off, pipe[1], NULL, len, 0);
+	for (got = 0; got < in; got += n) {
+		n = read(pipe[0], (char *)buf + got, (size_t)(in - got));
+		if (n <= 0) {
+			errno = n ? errno : EIO;
+			return -1;
+		}
+	}
+	return in;
+}
+
+/*
  * The page cache reads more than it is asked for, and where one sector of that is
  * bad, none of it can be had. So: what is wanted of one page, past it.
  */
-static ssize_t read_alone(int fd, void *buf, size_t len, u64 pos)
+static ssize_t read_alone(int fd, const int pipe[2], void *buf, size_t len, u64 pos)
 {
 	alignas(CACHET_PAGE_BYTES) u8 page[CACHET_PAGE_BYTES];
 	u32 off = pos & (CACHET_PAGE_BYTES - 1);
@@ -131,7 +154,7 @@ static ssize_t read_alone(int fd, void *buf, size_t len, u64 pos)
 		len = CACHET_PAGE_BYTES - off;
 	if (set_direct(fd, true))
 		return -EIO;
-	n = pread(fd, page, sizeof(page), (off_t)(pos - off));
+	n = read_some(fd, pipe, page, sizeof(page), pos - off);
 	set_direct(fd, false);
 	if (n < (ssize_t)(off + len))
 		return -EIO;
@@ -139,16 +162,15 @@ static ssize_t read_alone(int fd, void *buf, size_t len, u64 pos)
 	return (ssize_t)len;
 }
 
-/* All of it, or -ENODATA where the file ends before. */
-int cachet_read_full(int fd, void *buf, size_t len, u64 pos)
+int cachet_read_full(int fd, const int pipe[2], void *buf, size_t len, u64 pos)
 {
 	while (len) {
-		ssize_t n = pread(fd, buf, len, (off_t)pos);
+		ssize_t n = read_some(fd, pipe, buf, len, pos);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			n = errno == EIO ? read_alone(fd, buf, len, pos) : -errno;
+			n = errno == EIO ? read_alone(fd, pipe, buf, len, pos) : -errno;
 		if (n < 0)
 			return (int)n;
 		if (!n)

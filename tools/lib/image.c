@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * image.c - read the files of a cache that is not attached
+ * image.c - read the files of a cache, best one that is not attached
  *
  * Opens for reading alone and changes nothing. Whatever is on disk goes through
  * the decoders of fs/cachet/format, the same ones that the module uses; a part
@@ -9,6 +9,7 @@
  * caller decides.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -69,6 +70,12 @@ u64 cachet_image_last_epoch(const struct cachet_image *image)
 	return s->epoch + (s->flags & CACHET_SUPER_CLEAN ? 0 : CACHET_LOST_EPOCHS);
 }
 
+int cachet_image_read(const struct cachet_image *image, enum cachet_file file, void *buf,
+		      size_t len, u64 pos)
+{
+	return cachet_read_full(image->fd[file], image->pipe, buf, len, pos);
+}
+
 static enum cachet_id id_read(const struct cachet_image *image, enum cachet_file file)
 {
 	const struct cachet_geometry *geo = &image->super.geo;
@@ -81,7 +88,7 @@ static enum cachet_id id_read(const struct cachet_image *image, enum cachet_file
 
 	if (image->file_bytes[file] != bytes)
 		return image->file_bytes[file] < bytes ? CACHET_ID_SHORT : CACHET_ID_LONG;
-	if (cachet_read_full(image->fd[file], &id, sizeof(id), pos))
+	if (cachet_image_read(image, file, &id, sizeof(id), pos))
 		return CACHET_ID_UNREADABLE;
 	whole = !memcmp(id.magic, magic, sizeof(id.magic));
 	/* The crc is not of the magic: the UUID of another cache counts without it */
@@ -105,7 +112,7 @@ static int super_read(struct cachet_image *image, const char *dir, struct cachet
 	for (i = 0; i < 2; i++) {
 		struct cachet_super_info *info = &image->copy_super[i];
 
-		err = cachet_read_full(image->fd[CACHET_FILE_SUPER], &sector[i],
+		err = cachet_image_read(image, CACHET_FILE_SUPER, &sector[i],
 				       sizeof(sector[i]), (u64)i * CACHET_SUPER_STRIDE);
 		if (err) {
 			memset(&sector[i], 0, sizeof(sector[i]));
@@ -136,9 +143,11 @@ int cachet_image_open(const char *dir, struct cachet_image *ret_image, struct ca
 	struct stat st;
 	int err, i;
 
+	if (pipe2(image.pipe, O_CLOEXEC) < 0)
+		return cachet_why_set(why, -errno, "a pipe can't be made: %s", strerror(errno));
 	err = cachet_files_open(dir, false, image.fd, why);
 	if (err)
-		return err;
+		goto err_pipe;
 	for (i = 0; i < CACHET_FILE_NR; i++) {
 		if (fstat(image.fd[i], &st) < 0) {
 			err = cachet_why_set(why, -errno, "%s/%s: %s", dir,
@@ -158,13 +167,19 @@ int cachet_image_open(const char *dir, struct cachet_image *ret_image, struct ca
 
 err_close:
 	cachet_files_close(image.fd);
+err_pipe:
+	close(image.pipe[0]);
+	close(image.pipe[1]);
 	return err;
 }
 
 void cachet_image_close(struct cachet_image *image)
 {
-	if (image)
-		cachet_files_close(image->fd);
+	if (!image)
+		return;
+	cachet_files_close(image->fd);
+	close(image->pipe[0]);
+	close(image->pipe[1]);
 }
 
 enum cachet_slot cachet_image_segment(const struct cachet_image *image, u32 nr,
@@ -194,7 +209,7 @@ int cachet_image_segments(const struct cachet_image *image, const struct cachet_
 	for (nr = 0; nr < geo->nr_segments && !err; nr++) {
 		u64 pos = cachet_segment_pos(geo, nr);
 
-		err = cachet_read_full(image->fd[CACHET_FILE_INDEX], &rec, sizeof(rec), pos);
+		err = cachet_image_read(image, CACHET_FILE_INDEX, &rec, sizeof(rec), pos);
 		if (err)
 			break;
 		slot = cachet_image_segment(image, nr, &rec, &info);
@@ -215,7 +230,7 @@ int cachet_image_volumes(const struct cachet_image *image, const struct cachet_i
 	for (nr = 0; nr < geo->nr_volumes && !err; nr++) {
 		u64 pos = cachet_volume_pos(geo, nr);
 
-		err = cachet_read_full(image->fd[CACHET_FILE_INDEX], &rec, sizeof(rec), pos);
+		err = cachet_image_read(image, CACHET_FILE_INDEX, &rec, sizeof(rec), pos);
 		if (err)
 			break;
 		memset(&info, 0, sizeof(info));
@@ -305,7 +320,7 @@ int cachet_image_find(const struct cachet_image *image, const union cachet_any_r
 	u32 way;
 	int err;
 
-	err = cachet_read_full(image->fd[CACHET_FILE_INDEX], set, sizeof(set),
+	err = cachet_image_read(image, CACHET_FILE_INDEX, set, sizeof(set),
 			       cachet_set_pos(&image->super.geo, place.set));
 	if (err)
 		return err;
@@ -340,7 +355,7 @@ int cachet_image_records(const struct cachet_image *image, const struct cachet_i
 		nr = geo->nr_sets - set;
 		if (nr > SETS_PER_READ)
 			nr = SETS_PER_READ;
-		err = cachet_read_full(image->fd[CACHET_FILE_INDEX], buf,
+		err = cachet_image_read(image, CACHET_FILE_INDEX, buf,
 				       (size_t)nr * CACHET_SET_BYTES, cachet_set_pos(geo, set));
 		for (i = 0; i < nr && !err; i++)
 			err = visit_set(image, v, buf + (size_t)i * CACHET_SET_BYTES, set + i);

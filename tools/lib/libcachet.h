@@ -213,7 +213,12 @@ void cachet_files_close(int fd[CACHET_FILE_NR]);
  * are; else only such a one is refused. -EBUSY: somebody is there.
  */
 int cachet_dir_lock(const char *dir, bool alone, int *ret_fd, struct cachet_why *why);
-int cachet_read_full(int fd, void *buf, size_t len, u64 pos);
+
+/*
+ * All of it, or -ENODATA where the file ends before, or -errno. `pipe`: empty, of pipe2(2);
+ * NULL for a file that is not one of an attached cache.
+ */
+int cachet_read_full(int fd, const int pipe[2], void *buf, size_t len, u64 pos);
 int cachet_write_full(int fd, const void *buf, size_t len, u64 pos);
 
 /* A page, past the page cache: mends one that can't be read. `page` is aligned to its size. */
@@ -239,7 +244,7 @@ struct cachet_create {
 
 int cachet_create_run(struct cachet_create *c, struct cachet_why *why);
 
-/* ---- image.c: reading the files of a cache that is not attached --------- */
+/* ---- image.c: reading the files of a cache, best one that is not attached - */
 
 /* Is index, or data, the file that super speaks of? By its size and its id page. */
 enum cachet_id {
@@ -256,6 +261,7 @@ extern const char *const cachet_id_texts[CACHET_ID_NR];
 
 struct cachet_image {
 	int			fd[CACHET_FILE_NR];
+	int			pipe[2];	/* For cachet_read_full() */
 	int			copy;		/* The copy of super in use: 0, 1 */
 	const char		*copy_why[2];	/* What is wrong with a copy; NULL: nothing */
 	struct cachet_super_info copy_super[2];	/* Valid if copy_why is NULL */
@@ -300,6 +306,10 @@ struct cachet_image_place {
 
 int cachet_image_open(const char *dir, struct cachet_image *ret_image, struct cachet_why *why);
 void cachet_image_close(struct cachet_image *image);
+
+/* As cachet_read_full(). */
+int cachet_image_read(const struct cachet_image *image, enum cachet_file file, void *buf,
+		      size_t len, u64 pos);
 int cachet_image_segments(const struct cachet_image *image, const struct cachet_image_visitor *v);
 int cachet_image_volumes(const struct cachet_image *image, const struct cachet_image_visitor *v);
 int cachet_image_records(const struct cachet_image *image, const struct cachet_image_visitor *v);
