@@ -26,8 +26,8 @@ nfs_server_start() {
 	# and without rpc_pipefs it does not wait a second for a daemon that is none.
 	[ ! -e /sys/module/nfsd/parameters/cltrack_prog ] ||
 		echo none >/sys/module/nfsd/parameters/cltrack_prog
-	# As on a machine with more memory: where little is read at a time, netfs of Linux 6.12
-	# has met a BUG (Documentation/reliability.rst).
+	# As on a machine with more memory: where little is read at a time, and no cache is in
+	# service, netfs of Linux 6.12 may meet a BUG (Documentation/reliability.rst).
 	echo 1048576 >/proc/fs/nfsd/max_block_size
 	rpc.mountd --no-nfs-version 3
 	# NFSv4 over TCP needs no port mapper. A short grace period that ends at

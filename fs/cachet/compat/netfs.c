@@ -174,6 +174,25 @@ static bool cuts_untold(struct cachet_obj *obj, struct inode *inode, loff_t i_si
 }
 #endif
 
+#ifdef CACHET_HAVE_SPLIT_FOLIO
+static void ask_in_one_piece(struct netfs_io_request *rreq)
+{
+}
+#else
+/*
+ * netfs of 6.12 cuts what it asks the server for into pieces of rsize. Those within a large
+ * folio hand what they have to their neighbours when they end; one that does while the one
+ * before it, of another folio, is being taken off the list has its bytes lost, and the next
+ * one stops the kernel ("Can't donate prior to front"). NFS makes as many calls of a piece
+ * as it takes, so it gets the request in one. Others cut by themselves, after this.
+ */
+static void ask_in_one_piece(struct netfs_io_request *rreq)
+{
+	if (rreq->inode->i_sb->s_magic == NFS_SUPER_MAGIC)
+		rreq->io_streams[0].sreq_max_len = rreq->len;
+}
+#endif
+
 static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subreq,
 					       unsigned long long i_size)
 {
@@ -197,6 +216,7 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 	}
 	if (!fscache_wait_for_operation(cres, FSCACHE_WANT_READ))
 		return NETFS_DOWNLOAD_FROM_SERVER;
+	ask_in_one_piece(subreq->rreq);
 	obj = cres_obj(cres);
 	seq = READ_ONCE(obj->seq);
 	/* Whole pages up to the one that holds the end of the file. */
