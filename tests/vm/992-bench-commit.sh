@@ -11,7 +11,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
-rounds=7 mb=2560
+rounds=9 mb=2560
 [ "$VM_KERNEL" != stock ] || rounds=3 mb=512
 
 mkfs_xfs "$(vm_disk)" 7500
@@ -48,11 +48,15 @@ for ((round = 0; round < rounds; round++)); do
 	note "round $((round + 1)) of $rounds: none, each 5 s, each 0.5 s:" \
 		"$(tail -qn 1 /run/commit.600000 /run/commit.5000 /run/commit.500 | paste -sd ' ')"
 done
-echo "# $VM_KERNEL, Linux $(uname -r), $(nproc) CPUs; seconds, medians of $rounds"
-printf '| %-38s | %8s | %8s | %8s |\n' "$mb MiB file, first read" seconds commits 'of none'
-none=$(median </run/commit.600000)
+# The fastest: what else the machine does makes a round slower, never faster.
+echo "# $VM_KERNEL, Linux $(uname -r), $(nproc) CPUs; $rounds rounds; seconds, and of those without commits"
+printf '| %-32s | %8s | %8s | %8s | %8s | %8s |\n' "$mb MiB file, first read" commits median 'of none' \
+	fastest 'of none'
+none=$(median </run/commit.600000) least=$(sort -n /run/commit.600000 | head -n 1)
 for ms in 600000 5000 500; do
-	awk -v ms=$ms -v s="$(median </run/commit.$ms)" -v none="$none" -v n="$(median </run/commits.$ms)" 'BEGIN {
+	awk -v ms=$ms -v s="$(median </run/commit.$ms)" -v f="$(sort -n /run/commit.$ms | head -n 1)" \
+		-v none="$none" -v least="$least" -v n="$(median </run/commits.$ms)" 'BEGIN {
 		what = ms == 600000 ? "no commits" : "a commit each " ms / 1000 " s"
-		printf "| %-38s | %8.3f | %8d | %6.1f %% |\n", what, s, n, 100 * s / none }'
+		printf "| %-32s | %8d | %8.3f | %6.1f %% | %8.3f | %6.1f %% |\n", what, n,
+			s, 100 * s / none, f, 100 * f / least }'
 done
