@@ -3,6 +3,7 @@
 #
 # title: with the kernel's cachefiles, a second read after a remount asks nothing
 # boot: own
+# cpus: 2 stock
 #
 # Proves that the harness measures what it means to: the server's filesystem
 # keeps its change attribute still, and no read hides from the counters. What

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # title: write-back through the cache while memory is short: it ends, and is right
 # boot: own
+# cpus: 2 stock
 # memory: 500M
 # timeout: 300
 #

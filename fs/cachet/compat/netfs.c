@@ -178,6 +178,46 @@ static bool cuts_untold(struct cachet_obj *obj, struct inode *inode, loff_t i_si
 static void ask_in_one_piece(struct netfs_io_request *rreq)
 {
 }
+
+/*
+ * netfs of 7.3 keeps a pointer to the folio_queue that a piece of a readahead ended in, and
+ * looks there when the next one begins (netfs_mark_copy_to_cache()). If the piece went up to
+ * the end of that queue, all of it may have arrived and the queue be freed by then. So no
+ * piece may end between two queues.
+ *
+ * Nothing behind the start of a piece that is being prepared was asked for, so no queue that
+ * holds some of that is freed: they are looked at from the last one backwards.
+ */
+static bool ends_between_queues(const struct netfs_io_request *rreq, u64 pos)
+{
+	u64 end = rreq->start + rreq->len;
+	struct folio_queue *fq;
+	unsigned int slot;
+
+	if (rreq->origin != NETFS_READAHEAD)
+		return false;
+	for (fq = rreq->buffer.head; fq && end > pos; fq = fq->prev) {
+		for (slot = 0; slot < folioq_count(fq); slot++)
+			end -= folioq_folio_size(fq, slot);
+		if (end == pos)
+			return true;
+	}
+	return false;
+}
+
+/* The last page of such a piece goes with the first one behind it, from the server. */
+static void fit_piece(const struct netfs_io_subrequest *subreq, u64 nr, bool *present, u64 *run)
+{
+	if (*run == nr || !ends_between_queues(subreq->rreq, subreq->start +
+					       (*run << CACHET_PAGE_SHIFT)))
+		return;
+	if (*present && *run > 1) {
+		--*run;
+	} else {
+		*present = false;
+		++*run;
+	}
+}
 #else
 /*
  * netfs of 6.12 cuts what it asks the server for into pieces of rsize. Those within a large
@@ -190,6 +230,19 @@ static void ask_in_one_piece(struct netfs_io_request *rreq)
 {
 	if (rreq->inode->i_sb->s_magic == NFS_SUPER_MAGIC)
 		rreq->io_streams[0].sreq_max_len = rreq->len;
+}
+
+/*
+ * And it trips over an assertion when more than two neighbours make up a large folio: all
+ * of the request comes from one place. What follows a piece of it was not there whole when
+ * that was asked for.
+ */
+static void fit_piece(const struct netfs_io_subrequest *subreq, u64 nr, bool *present, u64 *run)
+{
+	if (*run == nr && subreq->start == subreq->rreq->start)
+		return;
+	*present = false;
+	*run = nr;
 }
 #endif
 
@@ -234,17 +287,7 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 		mutex_unlock(&obj->lock);
 	}
 	present = cachet_read_present(obj, page, nr, &run);
-#ifndef CACHET_HAVE_SPLIT_FOLIO
-	/*
-	 * netfs of 6.12 trips over an assertion when more than two neighbours
-	 * make up a large folio: all of the request comes from one place. What follows
-	 * a piece of it was not there whole when that was asked for.
-	 */
-	if (run < nr || subreq->start != subreq->rreq->start) {
-		present = false;
-		run = nr;
-	}
-#endif
+	fit_piece(subreq, nr, &present, &run);
 	if (present && subreq->len >= run << CACHET_PAGE_SHIFT) {
 		subreq->len = run << CACHET_PAGE_SHIFT;
 		cachet_count(obj->cache, read_hits);
