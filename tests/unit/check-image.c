@@ -312,7 +312,7 @@ static void flip(enum cachet_file file, u64 pos)
 {
 	u8 byte;
 
-	must(cachet_read_full(fd[file], NULL, &byte, 1, pos), "read");
+	must(cachet_image_read(&image, file, &byte, 1, pos), "read");
 	byte ^= 0x10;
 	put(file, &byte, 1, pos);
 }
@@ -514,7 +514,7 @@ static void super_misplaced(void)
 {
 	struct cachet_super sector;
 
-	must(cachet_read_full(fd[CACHET_FILE_SUPER], NULL, &sector, sizeof(sector),
+	must(cachet_image_read(&image, CACHET_FILE_SUPER, &sector, sizeof(sector),
 			      CACHET_SUPER_STRIDE), "read");
 	put(CACHET_FILE_SUPER, &sector, sizeof(sector), 0);
 }
@@ -603,7 +603,7 @@ static void mutate(u64 pos, size_t len)
 	__le32 crc;
 	u32 n;
 
-	must(cachet_read_full(fd[CACHET_FILE_INDEX], NULL, bytes, len, pos), "read");
+	must(cachet_image_read(&image, CACHET_FILE_INDEX, bytes, len, pos), "read");
 	for (n = 1 + random_below(3); n; n--)
 		bytes[4 + random_below((u32)len - 4)] =
 			random_below(3) ? (u8)random_below(256) : random_below(2) ? 255 : 0;
@@ -618,7 +618,7 @@ static void mutate_summary(void)
 	u8 bytes[3 * 64];
 	u32 n;
 
-	must(cachet_read_full(fd[CACHET_FILE_DATA], NULL, bytes, sizeof(bytes), pos), "read");
+	must(cachet_image_read(&image, CACHET_FILE_DATA, bytes, sizeof(bytes), pos), "read");
 	for (n = 1 + random_below(3); n; n--)
 		bytes[random_below(2 * 64)] = (u8)random_below(256);
 	cachet_summary_encode(bytes, 2, image.seed, cachet_summary_pos(&image.super.geo, 0, 0), 0,
@@ -637,7 +637,7 @@ static void anything(void)
 	record = calloc(nr, sizeof(*record));
 	must(record ? 0 : -ENOMEM, "memory");
 	for (i = 0; i < nr; i++) {
-		must(cachet_read_full(fd[CACHET_FILE_INDEX], NULL, record[used], sizeof(record[0]),
+		must(cachet_image_read(&image, CACHET_FILE_INDEX, record[used], sizeof(record[0]),
 				      geo->sets + i * sizeof(record[0])), "read");
 		used += record[used][4] != CACHET_REC_EMPTY;
 	}

@@ -7,7 +7,7 @@
 # A readahead whose pages are partly in the cache is cut into pieces. netfs of Linux 7.3
 # keeps its pages in queues of 31 and looks at the one that a piece ended in again, which may
 # be freed if the piece went up to its end (fs/cachet/compat/netfs.c). So: first parts of
-# many lengths, around the ends of two queues above all, and second parts that begin there.
+# many lengths, around the ends of queues above all, and second parts that begin there.
 # Every byte is right, and KASAN has nothing to say.
 
 . "$(dirname "$0")/lib.sh"

@@ -24,6 +24,8 @@ nfs_export dir /mnt/server/dir
 cachet_new a 64M
 cachectl detach a
 cachectl attach --commit-interval 100ms "$(cachet_dir a)"
+# It reads files that the module reads below mmap_lock: lockdep would say so, here or later.
+cachectl dump --live "$(cachet_dir a)" >/dev/null
 nfs_mount dir /mnt/net
 for command in mount umount remount; do
 	printf '#!/bin/sh\n' >/run/net-$command

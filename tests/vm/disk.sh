@@ -24,7 +24,7 @@ disk_on() {
 	[ "$kernel" = stock ] || suite_die "only the stock VM has a volatile disk"
 	disk_socket=$(mktemp -u)
 	nbdkit --exit-with-parent -f -U "$disk_socket" "$top/build/vm-helpers/volatile-disk.so" \
-		file="$1" seed="$RANDOM" >>"$3" 2>&1 </dev/null 3<&- 9>&- &
+		file="$1" seed="$RANDOM" >>"$3" 2>&1 </dev/null 3<&- &
 	disk_pid=$!
 	disk=nbd:unix:$disk_socket
 	until [ -S "$disk_socket" ]; do

@@ -119,23 +119,25 @@ static int set_direct(int fd, bool direct)
 
 /*
  * pread(2) holds a lock of the file while it copies to our memory, which takes mmap_lock.
- * A page fault that needs an attached cache takes the two the other way round: so of what
- * may be attached the bytes are put into a pipe first, and come to us from there.
+ * A page fault that needs an attached cache takes the two the other way round: so the bytes,
+ * which may be those of an attached cache, are put into a pipe first, and come from there.
  */
 static ssize_t read_some(int fd, const int pipe[2], void *buf, size_t len, u64 pos)
 {
 	off_t off = (off_t)pos;
-	ssize_t in, n, got;
+	ssize_t in = splice(fd, &off, pipe[1], NULL, len, 0), got = 0;
 
-	if (!pipe)
-		return pread(fd, buf, len, off);
-	in = splice(fd, &off, pipe[1], NULL, len, 0);
-	for (got = 0; got < in; got += n) {
-		n = read(pipe[0], (char *)buf + got, (size_t)(in - got));
+	/* All of it, or the next one would find the rest */
+	while (got < in) {
+		ssize_t n = read(pipe[0], (char *)buf + got, (size_t)(in - got));
+
+		if (n < 0 && errno == EINTR)
+			continue;
 		if (n <= 0) {
-			errno = n ? errno : EIO;
+			errno = EPIPE;
 			return -1;
 		}
+		got += n;
 	}
 	return in;
 }

@@ -214,10 +214,7 @@ void cachet_files_close(int fd[CACHET_FILE_NR]);
  */
 int cachet_dir_lock(const char *dir, bool alone, int *ret_fd, struct cachet_why *why);
 
-/*
- * All of it, or -ENODATA where the file ends before, or -errno. `pipe`: empty, of pipe2(2);
- * NULL for a file that is not one of an attached cache.
- */
+/* All of it, or -ENODATA where the file ends before, or -errno. `pipe`: empty, of pipe2(2). */
 int cachet_read_full(int fd, const int pipe[2], void *buf, size_t len, u64 pos);
 int cachet_write_full(int fd, const void *buf, size_t len, u64 pos);
 
