@@ -350,11 +350,13 @@ static struct cachet_cache *cache_alloc(void)
 	INIT_LIST_HEAD(&cache->free);
 	INIT_LIST_HEAD(&cache->freeing);
 	INIT_LIST_HEAD(&cache->closed);
+	INIT_LIST_HEAD(&cache->pinned);
 	init_waitqueue_head(&cache->idle_wait);
 	INIT_WORK(&cache->reclaim_work, cachet_reclaim_work);
 	for (i = 0; i < CACHET_SET_LOCKS; i++)
 		mutex_init(&cache->set_lock[i]);
 	mutex_init(&cache->volume_lock);
+	mutex_init(&cache->pin_lock);
 	INIT_LIST_HEAD(&cache->volumes);
 	spin_lock_init(&cache->objects_lock);
 	spin_lock_init(&cache->door_lock);

@@ -8,6 +8,7 @@
  * came by the descriptor.
  */
 #include <linux/capability.h>
+#include <linux/file.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/uaccess.h>
@@ -22,6 +23,9 @@ union arg {
 	struct cachet_volumes volumes;
 	struct cachet_block_size block_size;
 	struct cachet_scrub scrub;
+	struct cachet_pin pin;
+	struct cachet_sweep sweep;
+	struct cachet_cull cull;
 };
 
 static bool tag_ok(const char tag[CACHET_TAG_MAX])
@@ -181,6 +185,78 @@ static int do_block_size(union arg *u)
 	return ret;
 }
 
+static int do_pin(union arg *u)
+{
+	struct cachet_pin *p = &u->pin;
+	struct netfs_cache_resources cres = {};
+	bool clear = p->flags & CACHET_PIN_CLEAR;
+	struct cachet_cache *cache;
+	struct cachet_obj *obj;
+	struct file *file;
+	int ret;
+
+	if (p->reserved || (p->flags & ~CACHET_PIN_CLEAR) ||
+	    (p->fd < 0 && (!clear || !tag_ok(p->tag))))
+		return -EINVAL;
+	p->pages = 0;
+	p->pinned_pages = 0;
+	if (p->fd < 0) {
+		cache = cachet_cache_find(p->tag);
+		if (!cache)
+			return -ENOENT;
+		ret = cachet_unpin_known(cache, p->fingerprint);
+		cachet_cache_put(cache);
+		return ret;
+	}
+	file = fget(p->fd);
+	if (!file)
+		return -EBADF;
+	ret = cachet_netfs_begin(file, &cres, &obj);
+	if (ret)
+		goto out;
+	memcpy(p->tag, obj->cache->super.tag, sizeof(p->tag));
+	memcpy(p->fingerprint, obj->fp, sizeof(p->fingerprint));
+	ret = clear ? cachet_unpin(obj) : cachet_pin(obj, p);
+	cachet_netfs_end(&cres);
+out:
+	fput(file);
+	return ret;
+}
+
+static int do_sweep(union arg *u)
+{
+	struct cachet_sweep *s = &u->sweep;
+	struct cachet_cache *cache;
+	int ret;
+
+	if (s->reserved || !tag_ok(s->tag))
+		return -EINVAL;
+	cache = cachet_cache_find(s->tag);
+	if (!cache)
+		return -ENOENT;
+	s->pinned = 0;
+	s->cleared = 0;
+	s->released = 0;
+	ret = cachet_sweep(cache, s);
+	cachet_cache_put(cache);
+	return ret;
+}
+
+static int do_cull(union arg *u)
+{
+	struct cachet_cache *cache;
+	int ret;
+
+	if (!tag_ok(u->cull.tag))
+		return -EINVAL;
+	cache = cachet_cache_find(u->cull.tag);
+	if (!cache)
+		return -ENOENT;
+	ret = cachet_reclaim_cull(cache, u->cull.segment, u->cull.generation);
+	cachet_cache_put(cache);
+	return ret;
+}
+
 static const struct {
 	unsigned int cmd;
 	int (*fn)(union arg *u);
@@ -193,6 +269,9 @@ static const struct {
 	{ CACHET_IOC_OBJECT_STAT,	do_object_stat },
 	{ CACHET_IOC_VOLUMES,		do_volumes },
 	{ CACHET_IOC_BLOCK_SIZE,	do_block_size },
+	{ CACHET_IOC_PIN,		do_pin },
+	{ CACHET_IOC_SWEEP,		do_sweep },
+	{ CACHET_IOC_CULL,		do_cull },
 };
 
 static long control_ioctl(struct file *file, unsigned int cmd, unsigned long user)

@@ -82,6 +82,29 @@ static void write_complete(struct kiocb *iocb, long ret)
 }
 
 /**
+ * cachet_fill_reserve - a run of pages for a file
+ * @obj: it may be pinned: then the run is one that stays, unless there is no room
+ *	left for these, or this machine writes to the file
+ * @pages: 1 to the largest block
+ * @ret: as of cachet_log_reserve()
+ * @ret_open: as of cachet_log_reserve()
+ *
+ * May sleep, for memory. Return: as cachet_log_reserve().
+ */
+int cachet_fill_reserve(struct cachet_obj *obj, u32 pages, struct cachet_piece *ret,
+			struct cachet_open **ret_open)
+{
+	int err;
+
+	if ((READ_ONCE(obj->flags) & CACHET_OBJ_PINNED) && !READ_ONCE(obj->session)) {
+		err = cachet_log_reserve(obj->cache, CACHET_CLASS_PINNED, pages, ret, ret_open);
+		if (err != -ENOSPC)
+			return err;
+	}
+	return cachet_log_reserve(obj->cache, CACHET_CLASS_ORDINARY, pages, ret, ret_open);
+}
+
+/**
  * cachet_fill_submit - write a fill to the log
  * @fill: with what is to be written in its iterator
  *
@@ -99,7 +122,7 @@ void cachet_fill_submit(struct cachet_fill *fill)
 		queue_work(cachet_io_wq, &fill->work);
 		return;
 	}
-	ret = cachet_log_reserve(cache, fill->len, &fill->piece[0], &fill->open);
+	ret = cachet_fill_reserve(fill->obj, fill->len, &fill->piece[0], &fill->open);
 	if (ret) {
 		fill->error = ret;
 		publish_work(&fill->work);
@@ -191,8 +214,8 @@ static enum cachet_fill_why publish(struct cachet_fill *fill, bool *ret_seal)
 	/* What is recorded now may be what this machine has overwritten. */
 	if (ret && !(fill->flags & CACHET_FILL_SERVER))
 		cachet_object_drop(obj);
-	*ret_seal = !ret && !(m->flags & CACHET_REC_SEALED) && expected &&
-		cachet_map_pages(m) >= expected;
+	*ret_seal = !ret && ((!(m->flags & CACHET_REC_SEALED) && expected &&
+			      cachet_map_pages(m) >= expected) || cachet_pin_wanted(obj, m));
 	kfree(m);
 	return ret ? CACHET_FILL_FAILED_WHY : CACHET_FILL_PUBLISHED_WHY;
 }

@@ -77,7 +77,7 @@ static int read_set(struct cachet_cache *cache, void *set, u64 pos)
 	return ret;
 }
 
-/* The same for who has not the lock, and has found that it can't be read. */
+/* The same for who has not the lock. */
 static int read_set_again(struct cachet_cache *cache, u32 nr, void *set)
 {
 	struct mutex *lock = &cache->set_lock[nr % CACHET_SET_LOCKS];
@@ -89,24 +89,51 @@ static int read_set_again(struct cachet_cache *cache, u32 nr, void *set)
 	return ret;
 }
 
+/* The record of a key in a set that was read. */
+static enum cachet_trust find_in(struct cachet_cache *cache, const struct cachet_key *key,
+				 const void *set, u64 pos, void *ret_rec, u64 *ret_pos)
+{
+	enum cachet_trust trust;
+	const char *why;
+	unsigned int i;
+
+	for (i = 0; i < CACHET_WAYS; i++, pos += CACHET_RECORD_BYTES) {
+		const struct cachet_record *r = set + i * CACHET_RECORD_BYTES;
+
+		if (!same_key(key, r) || !same_generation(key, r))
+			continue;
+		if (cachet_record_check(r, cache->seed, pos, &cache->geo, &why)) {
+			cachet_count(cache, records_bad);
+			trace_cachet_record_bad(cache, pos, why);
+			continue;
+		}
+		trust = cachet_epoch_trust(cache, le64_to_cpu(r->epoch));
+		if (trust == CACHET_ABSENT)
+			continue;
+		memcpy(ret_rec, r, CACHET_RECORD_BYTES);
+		*ret_pos = pos;
+		return trust;
+	}
+	return CACHET_ABSENT;
+}
+
 /**
- * cachet_index_find - look a record up
+ * cachet_index_find_at - look a record up
  * @cache: cache
  * @key: what to look for; an EXTENT of that generation only
  * @ret_rec: CACHET_RECORD_BYTES: a checked copy, if found
+ * @ret_pos: where it is in index, a byte offset, if found
  *
  * May sleep; takes the set's lock if the device can't read it. Return: its trust;
  * CACHET_ABSENT if there is none; CACHET_UNKNOWN if the set could not be read (no
  * memory, a dying process, a bad disk).
  */
-enum cachet_trust cachet_index_find(struct cachet_cache *cache, const struct cachet_key *key,
-				    void *ret_rec)
+enum cachet_trust cachet_index_find_at(struct cachet_cache *cache, const struct cachet_key *key,
+				       void *ret_rec, u64 *ret_pos)
 {
 	u32 nr = key_set(cache, key);
 	u64 pos = cachet_set_pos(&cache->geo, nr);
-	enum cachet_trust trust = CACHET_ABSENT;
-	const char *why;
-	unsigned int i;
+	enum cachet_trust trust = CACHET_UNKNOWN;
 	void *set;
 	int ret;
 
@@ -119,30 +146,56 @@ enum cachet_trust cachet_index_find(struct cachet_cache *cache, const struct cac
 			     CACHET_IO_INDEX_READ);
 	if (ret == -ENODATA)
 		ret = read_set_again(cache, nr, set);
-	if (ret) {
-		trust = CACHET_UNKNOWN;
-		goto out;
-	}
-	for (i = 0; i < CACHET_WAYS; i++) {
-		struct cachet_record *r = set + i * CACHET_RECORD_BYTES;
-
-		if (!same_key(key, r) || !same_generation(key, r))
-			continue;
-		if (cachet_record_check(r, cache->seed, pos + i * CACHET_RECORD_BYTES,
-					&cache->geo, &why)) {
-			cachet_count(cache, records_bad);
-			trace_cachet_record_bad(cache, pos + i * CACHET_RECORD_BYTES, why);
-			continue;
-		}
-		trust = cachet_epoch_trust(cache, le64_to_cpu(r->epoch));
-		if (trust == CACHET_ABSENT)
-			continue;
-		memcpy(ret_rec, r, CACHET_RECORD_BYTES);
-		break;
-	}
-out:
+	if (!ret)
+		trust = find_in(cache, key, set, pos, ret_rec, ret_pos);
 	kmem_cache_free(cachet_set_slab, set);
 	return trust;
+}
+
+/**
+ * cachet_index_find_settled - the same, while nobody writes to the set
+ * @cache: cache
+ * @key: what to look for
+ * @ret_rec: CACHET_RECORD_BYTES: a checked copy, if found
+ *
+ * For who must not take a record for absent that is being written: a filesystem may let
+ * readers see half of a write. May sleep; takes the set's lock.
+ *
+ * Return: as cachet_index_find_at().
+ */
+enum cachet_trust cachet_index_find_settled(struct cachet_cache *cache,
+					    const struct cachet_key *key, void *ret_rec)
+{
+	u32 nr = key_set(cache, key);
+	enum cachet_trust trust = CACHET_UNKNOWN;
+	u64 pos;
+	void *set;
+
+	if (cachet_cache_out(cache))
+		return CACHET_UNKNOWN;
+	set = kmem_cache_alloc(cachet_set_slab, GFP_NOFS);
+	if (!set)
+		return CACHET_UNKNOWN;
+	if (!read_set_again(cache, nr, set))
+		trust = find_in(cache, key, set, cachet_set_pos(&cache->geo, nr), ret_rec, &pos);
+	kmem_cache_free(cachet_set_slab, set);
+	return trust;
+}
+
+/**
+ * cachet_index_find - the same, for who need not know where it is
+ * @cache: cache
+ * @key: what to look for
+ * @ret_rec: CACHET_RECORD_BYTES: a checked copy, if found
+ *
+ * Return: as cachet_index_find_at().
+ */
+enum cachet_trust cachet_index_find(struct cachet_cache *cache, const struct cachet_key *key,
+				    void *ret_rec)
+{
+	u64 pos;
+
+	return cachet_index_find_at(cache, key, ret_rec, &pos);
 }
 
 /* When were the bytes behind a record used last? 0: they are gone. */
@@ -231,6 +284,28 @@ static int find_way(const struct cachet_cache *cache, const struct cachet_key *k
 	return way;
 }
 
+/* A record in the place of another, which may be void. */
+static bool becomes_pinned(const struct cachet_record *old, const struct cachet_record *new)
+{
+	return new->flags & ~old->flags & CACHET_REC_PINNED;
+}
+
+/* How many ways of a set are pinned, but for @but (-1: for none). */
+static unsigned int pinned_ways(const struct cachet_cache *cache, const void *set, u64 pos, int but)
+{
+	unsigned int nr = 0;
+	int i;
+
+	for (i = 0; i < CACHET_WAYS; i++) {
+		const struct cachet_record *r = set + i * CACHET_RECORD_BYTES;
+
+		if (i != but && (r->flags & CACHET_REC_PINNED) &&
+		    record_counts(cache, r, pos + i * CACHET_RECORD_BYTES))
+			nr++;
+	}
+	return nr;
+}
+
 /*
  * The way of a set in which a new record goes; -ENOSPC: all are pinned. Of
  * records as cold as each other the older one goes. The scan begins where the
@@ -251,9 +326,10 @@ static int choose_way(struct cachet_cache *cache, const struct cachet_key *key,
 		r = set + i * CACHET_RECORD_BYTES;
 		if (!record_counts(cache, r, pos + i * CACHET_RECORD_BYTES))
 			return i;
-		if (r->flags & CACHET_REC_PINNED)
-			continue;
 		heat = record_heat(cache, r);
+		/* A part of a map whose bytes are gone stands for nothing. */
+		if ((r->flags & CACHET_REC_PINNED) && (r->kind == CACHET_REC_OBJECT || heat))
+			continue;
 		epoch = le64_to_cpu(r->epoch);
 		if (way < 0 || heat < coldest || (heat == coldest && epoch < oldest)) {
 			coldest = heat;
@@ -293,14 +369,15 @@ static int drop_key(struct cachet_cache *cache, const struct cachet_key *key, vo
  * cachet_index_put - write a record
  * @cache: cache
  * @key: whose
- * @rec: CACHET_RECORD_BYTES; kind, fp, epoch and crc are filled in
+ * @rec: CACHET_RECORD_BYTES; kind, fp, epoch and crc are filled in; PINNED is taken
+ *	away if it was not there before, and CACHET_PINNED_WAYS others of the set have it
  * @keep_epoch: only if this record is there already: keep its epoch, because
  *	nothing changed that a crash could make wrong
  *
  * May sleep; takes epoch_sem for reading and the set's lock.
  *
- * Return: 0; -ENOENT with @keep_epoch if the record is not there; -ENOSPC if
- * every way of the set is pinned; -errno of the I/O.
+ * Return: 0; -ENOENT with @keep_epoch if the record is not there; -ENOSPC if every
+ * way of the set is pinned, as only a forged one is; -errno of the I/O.
  */
 int cachet_index_put(struct cachet_cache *cache, const struct cachet_key *key, void *rec,
 		     bool keep_epoch)
@@ -311,6 +388,7 @@ int cachet_index_put(struct cachet_cache *cache, const struct cachet_key *key, v
 	struct cachet_record *r = rec, *old;
 	void *set;
 	int ret, way;
+	bool known;
 
 	if (cachet_cache_out(cache))
 		return -EIO;
@@ -324,12 +402,16 @@ int cachet_index_put(struct cachet_cache *cache, const struct cachet_key *key, v
 	if (ret)
 		goto out;
 	way = find_way(cache, key, set, pos);
-	if (way < 0)
+	known = way >= 0;
+	if (!known)
 		way = keep_epoch ? -ENOENT : choose_way(cache, key, set, pos);
 	ret = way < 0 ? way : drop_key(cache, key, set, pos, way);
 	if (ret)
 		goto out;
 	old = set + way * CACHET_RECORD_BYTES;
+	if ((r->flags & CACHET_REC_PINNED) && (!known || becomes_pinned(old, r)) &&
+	    pinned_ways(cache, set, pos, way) >= CACHET_PINNED_WAYS)
+		r->flags &= ~CACHET_REC_PINNED;
 	r->epoch = keep_epoch ? old->epoch : cpu_to_le64(cache->epoch);
 	pos += way * CACHET_RECORD_BYTES;
 	cachet_record_seal(rec, cache->seed, pos);
@@ -353,9 +435,11 @@ out:
  * @new: what it becomes, with the same key and epoch; its crc is filled in. NULL:
  *	it is removed
  *
- * What @old names and @new does not is dead. May sleep; takes the set's lock.
+ * Without a @new that names something, what @old names is dead. May sleep; takes the set's
+ * lock.
  *
- * Return: 0; -ESTALE if the record is another one by now; -errno of the I/O.
+ * Return: 0; -ESTALE if the record is another one by now; -ENOSPC: @new is PINNED, @old
+ * is not, and CACHET_PINNED_WAYS others of the set are; -errno of the I/O.
  */
 int cachet_index_replace(struct cachet_cache *cache, u64 pos, const void *old, void *new)
 {
@@ -372,6 +456,9 @@ int cachet_index_replace(struct cachet_cache *cache, u64 pos, const void *old, v
 	ret = read_set(cache, set, cachet_set_pos(&cache->geo, nr));
 	if (!ret && memcmp(now, old, CACHET_RECORD_BYTES))
 		ret = -ESTALE;
+	if (!ret && new && becomes_pinned(old, new) &&
+	    pinned_ways(cache, set, cachet_set_pos(&cache->geo, nr), -1) >= CACHET_PINNED_WAYS)
+		ret = -ENOSPC;
 	if (!ret) {
 		if (new)
 			cachet_record_seal(new, cache->seed, pos);
@@ -382,7 +469,8 @@ int cachet_index_replace(struct cachet_cache *cache, u64 pos, const void *old, v
 	mutex_unlock(lock);
 	kmem_cache_free(cachet_set_slab, set);
 	if (!ret) {
-		pieces_dead(cache, old);
+		if (!new || !((struct cachet_record *)new)->nr)
+			pieces_dead(cache, old);
 		cachet_commit_soon(cache);
 	}
 	return ret;

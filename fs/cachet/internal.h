@@ -9,6 +9,7 @@
  *   cache->seal_sem     the sealer's thread comes and goes; read: a detach waits
  *   cache->commit_lock  one commit at a time
  *   object->lock        an object's head and maps; held over index I/O
+ *   cache->pin_lock     a file becomes pinned; a sweep looks at some records
  *   cache->volume_lock  the volume table
  *   cache->epoch_sem    read: while a record gets its epoch and is written
  *   cache->roll_lock    opening and closing segments
@@ -86,6 +87,8 @@ enum cachet_limits {
 	CACHET_SEAL_QUEUE	= 16384,
 	/* A cut through more blocks than this empties the object: O(1). */
 	CACHET_PUNCH_BLOCKS	= 256,
+	/* Records of a set that may be pinned: the others must find a place. */
+	CACHET_PINNED_WAYS	= CACHET_WAYS * 3 / 4,
 	CACHET_SET_LOCKS	= 64,	/* Far more than processors that write records */
 	CACHET_OBJECT_HASH_BITS	= 10,	/* Per cache; objects in use, not objects */
 	/* As relatime: noting each use would write a page for each file read. */
@@ -118,7 +121,7 @@ void cachet_event_close(void *reader);
 
 /* A segment, in memory for as long as the cache is attached: 64 bytes at most. */
 struct cachet_seg {
-	struct list_head link;		/* In cache->free, freeing or closed, or empty */
+	struct list_head link;		/* In cache->free, freeing, closed or pinned, or empty */
 	u64	generation;		/* Extents with another one are void */
 	atomic_t readers;		/* Reads under way; not reused before they end */
 	u32	used;			/* Pages appended */
@@ -130,7 +133,10 @@ struct cachet_seg {
 	u8	flags;			/* CACHET_SEG_* */
 #define CACHET_SEG_DIRTY	0x1	/* Its record is to be written by the next commit */
 #define CACHET_SEG_SUMMARY	0x2	/* Its summary is on disk */
+#define CACHET_SEG_UNSEEN	0x4	/* No PINNED record was seen to name it: see sweep.c */
 };
+
+enum { CACHET_NR_CLASSES = CACHET_CLASS_PINNED + 1 };
 
 enum cachet_seg_state {
 	CACHET_SEG_FREE,		/* May be opened */
@@ -189,14 +195,20 @@ struct cachet_cache {
 	struct cachet_seg *seg;		/* [geo.nr_segments] */
 	struct list_head free;
 	struct list_head freeing;
-	struct list_head closed;	/* Coldest first, roughly */
+	struct list_head closed;	/* Of the ordinary class; coldest first, roughly */
+	struct list_head pinned;	/* Closed, of the pinned class */
 	u32		nr_free;
 	u32		nr_freeing;
 	u32		nr_open;
-	struct cachet_open *open;	/* Where fills go, or NULL */
+	u32		nr_pinned;	/* Of the pinned class, open or closed */
+	struct cachet_open *open[CACHET_NR_CLASSES]; /* Where fills go, or NULL */
 	atomic_t	nr_opens;	/* struct cachet_open alive */
 	wait_queue_head_t idle_wait;	/* For nr_opens, nr_refs */
 	struct work_struct reclaim_work;
+
+	/* pin.c, sweep.c */
+	struct mutex	pin_lock;
+	u32		sweep_set;	/* The next one; 0: no sweep is under way */
 
 	/* heal.c */
 	spinlock_t	door_lock;	/* Guards these, and `fscache` against detaching */
@@ -308,6 +320,7 @@ struct cachet_obj {
 #define CACHET_OBJ_HEAD		0x8	/* There is a head, of this generation or another */
 #define CACHET_OBJ_UNSURE	0x10	/* The last write of the head failed */
 #define CACHET_OBJ_UNCACHED	0x20	/* Nothing is kept until the next lookup */
+#define CACHET_OBJ_PINNED	0x40	/* What is kept of it stays: see pin.c */
 
 	spinlock_t	spin;		/* Guards what follows; taken by reads */
 	u8		block_shift;	/* Written under lock too */
@@ -343,6 +356,7 @@ void cachet_object_end(struct cachet_obj *obj, unsigned int seq);
 struct cachet_obj *cachet_object_get(struct cachet_obj *obj, enum cachet_ref_why why);
 struct cachet_obj *cachet_object_get_known(struct cachet_cache *cache, const u8 *fp,
 					   enum cachet_ref_why why);
+struct cachet_obj *cachet_object_get_new(struct cachet_cache *cache, const u8 *fp);
 void cachet_object_put(struct cachet_obj *obj, enum cachet_ref_why why);
 void cachet_object_wait_all(struct cachet_cache *cache);
 int cachet_object_write_head(struct cachet_obj *obj, bool touch);
@@ -424,6 +438,8 @@ int cachet_scrub(struct cachet_cache *cache, struct cachet_scrub *told);
 void cachet_fill(struct cachet_obj *obj, unsigned int seq, u64 page, u32 nr,
 		 struct iov_iter *iter, loff_t size, bool from_server, const struct cachet_done *done);
 void cachet_fill_forget(struct cachet_obj *obj, loff_t start, size_t len);
+int cachet_fill_reserve(struct cachet_obj *obj, u32 pages, struct cachet_piece *ret,
+			struct cachet_open **ret_open);
 void cachet_fill_submit(struct cachet_fill *fill);
 void cachet_fill_publish(struct cachet_fill *fill);
 
@@ -465,9 +481,23 @@ void cachet_seal_later(struct cachet_obj *obj, u32 block);
 int cachet_seal_drain(struct cachet_cache *cache);
 int cachet_content_find(struct cachet_cache *cache, const u8 digest[CACHET_DIGEST_BYTES],
 			u32 pages, struct cachet_piece ret[CACHET_SEALED_EXTENTS]);
+int cachet_content_find_for(const struct cachet_obj *obj, const u8 digest[CACHET_DIGEST_BYTES],
+			    u32 pages, struct cachet_piece ret[CACHET_SEALED_EXTENTS]);
 void cachet_content_add(struct cachet_cache *cache, const u8 digest[CACHET_DIGEST_BYTES],
 			const struct cachet_piece *piece, u32 nr, u32 off, u32 pages);
 void cachet_digest_buffer(const void *buf, size_t bytes, u8 out[CACHET_DIGEST_BYTES]);
+
+/* ---- pin.c -------------------------------------------------------------- */
+
+int cachet_pin(struct cachet_obj *obj, struct cachet_pin *told);
+int cachet_unpin(struct cachet_obj *obj);
+int cachet_unpin_known(struct cachet_cache *cache, const u8 *fp);
+bool cachet_pin_wanted(struct cachet_obj *obj, const struct cachet_map *m);
+int cachet_pin_block(struct cachet_obj *obj, u32 block, void *buf);
+
+/* ---- sweep.c ------------------------------------------------------------ */
+
+int cachet_sweep(struct cachet_cache *cache, struct cachet_sweep *told);
 
 /* ---- index.c ------------------------------------------------------------ */
 
@@ -488,6 +518,10 @@ struct cachet_key {
 
 enum cachet_trust cachet_index_find(struct cachet_cache *cache, const struct cachet_key *key,
 				    void *ret_rec);
+enum cachet_trust cachet_index_find_at(struct cachet_cache *cache, const struct cachet_key *key,
+				       void *ret_rec, u64 *ret_pos);
+enum cachet_trust cachet_index_find_settled(struct cachet_cache *cache,
+					    const struct cachet_key *key, void *ret_rec);
 int cachet_index_put(struct cachet_cache *cache, const struct cachet_key *key, void *rec,
 		     bool keep_epoch);
 int cachet_index_drop(struct cachet_cache *cache, const struct cachet_key *key);
@@ -512,8 +546,9 @@ struct cachet_open {
 
 int cachet_log_load(struct cachet_cache *cache);
 void cachet_log_free(struct cachet_cache *cache);
-int cachet_log_reserve(struct cachet_cache *cache, u32 pages, struct cachet_piece *ret,
-		       struct cachet_open **ret_open);
+int cachet_log_reserve(struct cachet_cache *cache, enum cachet_segment_class class, u32 pages,
+		       struct cachet_piece *ret, struct cachet_open **ret_open);
+u32 cachet_log_max_pinned(const struct cachet_cache *cache);
 void cachet_log_note(struct cachet_open *open, const struct cachet_obj *obj, u32 block,
 		     const struct cachet_piece *p, u8 flags, const u8 *digest);
 void cachet_log_release(struct cachet_open *open);
@@ -523,6 +558,8 @@ struct cachet_seg *cachet_seg_hold(struct cachet_cache *cache, const struct cach
 struct cachet_seg *cachet_seg_get(struct cachet_cache *cache, const struct cachet_piece *p);
 void cachet_seg_put(struct cachet_cache *cache, struct cachet_seg *seg);
 void cachet_seg_live(struct cachet_cache *cache, const struct cachet_piece *p, bool add);
+bool cachet_seg_kept(struct cachet_cache *cache, const struct cachet_piece *piece, u32 nr);
+bool cachet_seg_pin(struct cachet_cache *cache, const struct cachet_piece *piece, u32 nr);
 int cachet_seg_write_dirty(struct cachet_cache *cache, u64 epoch);
 
 /* ---- commit.c ----------------------------------------------------------- */
@@ -537,6 +574,8 @@ void cachet_commit_work(struct work_struct *work);
 void cachet_reclaim_work(struct work_struct *work);
 void cachet_reclaim_committed(struct cachet_cache *cache, u64 epoch);
 u32 cachet_reclaim_target(const struct cachet_cache *cache);
+void cachet_reclaim(struct cachet_cache *cache);
+int cachet_reclaim_cull(struct cachet_cache *cache, u32 segment, u64 generation);
 
 /* ---- io.c --------------------------------------------------------------- */
 

@@ -2,12 +2,13 @@
 /*
  * log.c - the data file as a log of segments
  *
- * Fills reserve runs of pages in the one open segment, which only grows. When a
- * run and its summary entry no longer fit, the segment is closed: after its last
- * reservation is released its summary is written behind the data, and another
+ * Fills reserve runs of pages in the one open segment of their class, which only
+ * grows. When a run and its summary entry no longer fit, the segment is closed: after
+ * its last reservation is released its summary is written behind the data, and another
  * free segment is opened. Nobody waits: without a free segment there is no room.
  *
  *      free -> open -> closed -> (reclaim.c) freeing -> commit -> free
+ *                   -> pinned -> (sweep.c) closed
  *
  * log_lock guards lists, states and the counters of the open segment; roll_lock
  * is held while one segment takes the place of another.
@@ -120,10 +121,56 @@ void cachet_seg_live(struct cachet_cache *cache, const struct cachet_piece *p, b
 			seg->live -= min_t(u32, seg->live, p->len);
 		mark_dirty(seg);
 		/* An empty one goes first. */
-		if (!seg->live && seg->state == CACHET_SEG_CLOSED)
+		if (!seg->live && seg->state == CACHET_SEG_CLOSED &&
+		    seg->class == CACHET_CLASS_ORDINARY)
 			list_move(&seg->link, &cache->closed);
 	}
 	spin_unlock(&cache->log_lock);
+}
+
+/**
+ * cachet_seg_kept - do all pieces lie where reuse does not come?
+ * @cache: cache
+ * @piece: pieces
+ * @nr: how many
+ *
+ * Process context. The answer may be out of date at once.
+ */
+bool cachet_seg_kept(struct cachet_cache *cache, const struct cachet_piece *piece, u32 nr)
+{
+	const struct cachet_seg *seg;
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		seg = &cache->seg[cachet_segment_of(&cache->geo, piece[i].page)];
+		if (READ_ONCE(seg->generation) != piece[i].generation ||
+		    READ_ONCE(seg->class) != CACHET_CLASS_PINNED)
+			return false;
+	}
+	return nr;
+}
+
+/**
+ * cachet_seg_pin - may the record that is about to name these pieces say PINNED?
+ * @cache: cache
+ * @piece: pieces
+ * @nr: how many
+ *
+ * Process context. Return: true: they lie where reuse does not come, and the sweep
+ * that is under way, if any, leaves their segments what they are.
+ */
+bool cachet_seg_pin(struct cachet_cache *cache, const struct cachet_piece *piece, u32 nr)
+{
+	bool kept;
+	u32 i;
+
+	spin_lock(&cache->log_lock);
+	kept = cachet_seg_kept(cache, piece, nr);
+	for (i = 0; kept && i < nr; i++)
+		cache->seg[cachet_segment_of(&cache->geo, piece[i].page)].flags &=
+			~CACHET_SEG_UNSEEN;
+	spin_unlock(&cache->log_lock);
+	return kept;
 }
 
 /* ---- the segment table -------------------------------------------------- */
@@ -199,8 +246,21 @@ static void load_bad(struct cachet_cache *cache, struct cachet_seg *seg)
 	cache->nr_freeing++;
 }
 
+/* A closed segment goes where those of its class are. Under log_lock, or at attach. */
+static void list_closed(struct cachet_cache *cache, struct cachet_seg *seg)
+{
+	seg->state = CACHET_SEG_CLOSED;
+	if (seg->class == CACHET_CLASS_PINNED)
+		list_add_tail(&seg->link, &cache->pinned);
+	else if (seg->live)
+		list_add_tail(&seg->link, &cache->closed);
+	else
+		list_add(&seg->link, &cache->closed);
+}
+
 static void load_one(struct cachet_cache *cache, struct cachet_seg *seg,
-		     const struct cachet_segment *d, struct cachet_seg **ret_open)
+		     const struct cachet_segment *d,
+		     struct cachet_seg *ret_open[CACHET_NR_CLASSES])
 {
 	struct cachet_segment_info info;
 	enum cachet_trust trust;
@@ -237,12 +297,13 @@ static void load_one(struct cachet_cache *cache, struct cachet_seg *seg,
 	 * After a crash nothing is appended to a segment that was open: records of
 	 * the lost epochs may point behind what the committed one says is used.
 	 */
-	seg->state = CACHET_SEG_CLOSED;
-	list_add_tail(&seg->link, &cache->closed);
+	list_closed(cache, seg);
+	cache->nr_pinned += seg->class == CACHET_CLASS_PINNED;
 	if (info.state == CACHET_SEGMENT_OPEN) {
 		mark_dirty(seg);
-		if (!cache->crashed && (info.flags & CACHET_SEGMENT_SUMMARY) && !*ret_open)
-			*ret_open = seg;
+		if (!cache->crashed && (info.flags & CACHET_SEGMENT_SUMMARY) &&
+		    !ret_open[seg->class])
+			ret_open[seg->class] = seg;
 	}
 }
 
@@ -326,7 +387,7 @@ again:
 	mark_dirty(seg);
 	cache->nr_open++;
 	atomic_inc(&cache->nr_opens);
-	cache->open = open;
+	cache->open[seg->class] = open;
 	trace_cachet_segment(cache, segment, seg->generation, seg->live, CACHET_SEG_REOPENED_WHY);
 	open = NULL;
 out:
@@ -343,7 +404,7 @@ out:
 int cachet_log_load(struct cachet_cache *cache)
 {
 	const u32 batch = CACHET_SET_BYTES / sizeof(struct cachet_segment);
-	struct cachet_seg *reopen = NULL;
+	struct cachet_seg *reopen[CACHET_NR_CLASSES] = {};
 	struct cachet_segment *d;
 	u32 i, n;
 	int ret = 0;
@@ -364,14 +425,15 @@ int cachet_log_load(struct cachet_cache *cache)
 			ret = cachet_heal_index(cache, d, cachet_segment_pos(&cache->geo, i));
 		}
 		for (n = 0; !ret && n < nr; n++)
-			load_one(cache, &cache->seg[i + n], &d[n], &reopen);
+			load_one(cache, &cache->seg[i + n], &d[n], reopen);
 	}
 	kmem_cache_free(cachet_set_slab, d);
 	if (ret)
 		return ret;
 	list_sort(NULL, &cache->closed, by_last_use);
-	if (reopen)
-		load_reopen(cache, reopen);
+	for (i = 0; i < CACHET_NR_CLASSES; i++)
+		if (reopen[i])
+			load_reopen(cache, reopen[i]);
 	/* A new cache has only segments without a record. */
 	if (cache->nr_freeing)
 		cachet_commit_soon(cache);
@@ -422,13 +484,8 @@ static void close_work(struct work_struct *work)
 	if (written)
 		seg->flags |= CACHET_SEG_SUMMARY;
 	/* Detaching leaves it open on disk, to be gone on with. */
-	if (open->full) {
-		seg->state = CACHET_SEG_CLOSED;
-		if (seg->live)
-			list_add_tail(&seg->link, &cache->closed);
-		else
-			list_add(&seg->link, &cache->closed);
-	}
+	if (open->full)
+		list_closed(cache, seg);
 	mark_dirty(seg);
 	cache->nr_open--;
 	spin_unlock(&cache->log_lock);
@@ -454,19 +511,39 @@ void cachet_log_release(struct cachet_open *open)
 	}
 }
 
+/**
+ * cachet_log_max_pinned - how many segments may be of the pinned class
+ * @cache: cache
+ *
+ * Any context. What is not pinned needs room to move in: a reuse's worth twice over.
+ */
+u32 cachet_log_max_pinned(const struct cachet_cache *cache)
+{
+	return cache->geo.nr_segments - max(cache->geo.nr_segments / 8,
+					    2 * cachet_reclaim_target(cache));
+}
+
+static bool no_more_pinned(const struct cachet_cache *cache, enum cachet_segment_class class)
+{
+	return class == CACHET_CLASS_PINNED &&
+		READ_ONCE(cache->nr_pinned) >= cachet_log_max_pinned(cache);
+}
+
 /* Put another segment in the place of @full (or of nothing). Under roll_lock. */
-static int roll(struct cachet_cache *cache, struct cachet_open *full)
+static int roll(struct cachet_cache *cache, enum cachet_segment_class class,
+		struct cachet_open *full)
 {
 	struct cachet_open *open;
 	struct cachet_seg *seg;
 
-	if (READ_ONCE(cache->nr_free) == 0 || test_bit(CACHET_CACHE_LEAVING, &cache->flags))
+	if (READ_ONCE(cache->nr_free) == 0 || test_bit(CACHET_CACHE_LEAVING, &cache->flags) ||
+	    no_more_pinned(cache, class))
 		return -ENOSPC;
 	open = open_alloc(cache, 0);
 	if (!open)
 		return -ENOMEM;
 	spin_lock(&cache->log_lock);
-	if (list_empty(&cache->free)) {
+	if (list_empty(&cache->free) || no_more_pinned(cache, class)) {
 		spin_unlock(&cache->log_lock);
 		kvfree(open);
 		return -ENOSPC;
@@ -477,7 +554,8 @@ static int roll(struct cachet_cache *cache, struct cachet_open *full)
 	cache->nr_open++;
 	atomic_inc(&cache->nr_opens);
 	seg->state = CACHET_SEG_OPEN;
-	seg->class = CACHET_CLASS_ORDINARY;
+	seg->class = class;
+	cache->nr_pinned += class == CACHET_CLASS_PINNED;
 	seg->used = 0;
 	seg->live = 0;
 	seg->referenced = 0;
@@ -485,7 +563,7 @@ static int roll(struct cachet_cache *cache, struct cachet_open *full)
 	seg->flags &= ~CACHET_SEG_SUMMARY;
 	mark_dirty(seg);
 	open->segment = segment_nr(cache, seg);
-	cache->open = open;
+	cache->open[class] = open;
 	if (full)
 		full->full = true;
 	spin_unlock(&cache->log_lock);
@@ -499,6 +577,7 @@ static int roll(struct cachet_cache *cache, struct cachet_open *full)
 /**
  * cachet_log_reserve - a run of pages to write to
  * @cache: cache
+ * @class: of the segment
  * @pages: 1 to the largest block
  * @ret: page and generation are set, len is @pages, off is left alone
  * @ret_open: to be given to cachet_log_release() when the run is published or
@@ -506,11 +585,11 @@ static int roll(struct cachet_cache *cache, struct cachet_open *full)
  *
  * May sleep, for memory. Takes roll_lock.
  *
- * Return: 0; -ENOSPC: no segment is free now, reuse has been asked for one;
- * -ENOMEM; -EIO: out of service.
+ * Return: 0; -ENOSPC: no segment is free now, reuse has been asked for one, or as many
+ * as may be are pinned; -ENOMEM; -EIO: out of service.
  */
-int cachet_log_reserve(struct cachet_cache *cache, u32 pages, struct cachet_piece *ret,
-		       struct cachet_open **ret_open)
+int cachet_log_reserve(struct cachet_cache *cache, enum cachet_segment_class class, u32 pages,
+		       struct cachet_piece *ret, struct cachet_open **ret_open)
 {
 	const u32 room = cachet_segment_pages(&cache->geo);
 	struct cachet_open *open;
@@ -523,7 +602,7 @@ int cachet_log_reserve(struct cachet_cache *cache, u32 pages, struct cachet_piec
 		return -EINVAL;
 again:
 	spin_lock(&cache->log_lock);
-	open = cache->open;
+	open = cache->open[class];
 	if (open && open->used + pages + cachet_summary_pages(open->reserved + 1) <= room) {
 		seg = &cache->seg[open->segment];
 		ret->page = open->segment * room + open->used;
@@ -542,7 +621,7 @@ again:
 	spin_unlock(&cache->log_lock);
 
 	mutex_lock(&cache->roll_lock);
-	err = READ_ONCE(cache->open) == open ? roll(cache, open) : 0;
+	err = READ_ONCE(cache->open[class]) == open ? roll(cache, class, open) : 0;
 	mutex_unlock(&cache->roll_lock);
 	if (READ_ONCE(cache->nr_free) < cachet_reclaim_target(cache) &&
 	    !test_bit(CACHET_CACHE_LEAVING, &cache->flags))
@@ -590,15 +669,17 @@ void cachet_log_note(struct cachet_open *open, const struct cachet_obj *obj, u32
  */
 void cachet_log_close(struct cachet_cache *cache)
 {
-	struct cachet_open *open;
+	struct cachet_open *open[CACHET_NR_CLASSES];
+	unsigned int i;
 
 	mutex_lock(&cache->roll_lock);
 	spin_lock(&cache->log_lock);
-	open = cache->open;
-	cache->open = NULL;
+	memcpy(open, cache->open, sizeof(open));
+	memset(cache->open, 0, sizeof(cache->open));
 	spin_unlock(&cache->log_lock);
 	mutex_unlock(&cache->roll_lock);
-	if (open)
-		cachet_log_release(open);
+	for (i = 0; i < CACHET_NR_CLASSES; i++)
+		if (open[i])
+			cachet_log_release(open[i]);
 	wait_event(cache->idle_wait, !atomic_read(&cache->nr_opens));
 }

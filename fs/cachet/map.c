@@ -18,7 +18,7 @@ static bool local_counts(const struct cachet_obj *obj, u32 session)
 }
 
 /* Pieces whose segment was reused are no pieces. */
-static void drop_stale(const struct cachet_cache *cache, struct cachet_map *m)
+static void drop_stale(struct cachet_cache *cache, struct cachet_map *m)
 {
 	bool suspect = m->flags & CACHET_MAP_SUSPECT;
 	unsigned int i, n = 0;
@@ -27,11 +27,15 @@ static void drop_stale(const struct cachet_cache *cache, struct cachet_map *m)
 		if (cachet_seg_current(cache, &m->piece[i]))
 			m->piece[n++] = m->piece[i];
 	if (n < m->nr)
-		m->flags &= ~(CACHET_REC_SEALED | CACHET_REC_SHARED | CACHET_MAP_SUSPECT);
+		m->flags &= ~(CACHET_REC_SEALED | CACHET_REC_SHARED | CACHET_REC_PINNED |
+			      CACHET_MAP_SUSPECT);
 	/* Half of a block can't be verified. */
 	if (n < m->nr && suspect)
 		n = 0;
 	m->nr = n;
+	/* What a record says is not enough. */
+	if ((m->flags & CACHET_REC_PINNED) && !cachet_seg_kept(cache, m->piece, n))
+		m->flags &= ~CACHET_REC_PINNED;
 }
 
 /**
@@ -64,6 +68,8 @@ int cachet_map_load(struct cachet_obj *obj, u32 block, struct cachet_map *m)
 	if (!block && obj->inline_nr) {
 		m->nr = 1;
 		m->flags = obj->inline_flags;
+		if (READ_ONCE(obj->flags) & CACHET_OBJ_PINNED)
+			m->flags |= CACHET_REC_PINNED;
 		m->session = obj->session;
 		m->piece[0] = obj->inline_piece;
 		memcpy(m->digest, obj->inline_digest, sizeof(m->digest));
@@ -125,7 +131,8 @@ static int drop_parts(struct cachet_obj *obj, u32 block, u32 from, u32 to)
  * cachet_map_store - record what is present of a block
  * @obj: object, under its lock
  * @block: number of the block in the file
- * @m: map; SEALED with at most CACHET_SEALED_EXTENTS pieces
+ * @m: map; SEALED with at most CACHET_SEALED_EXTENTS pieces. Whether its records say
+ *	PINNED is found out here
  * @old_parts: what cachet_map_load() returned for the map that this one replaces
  *
  * Return: 0 or -errno; then what is recorded may be less than @m, never more.
@@ -137,6 +144,7 @@ int cachet_map_store(struct cachet_obj *obj, u32 block, const struct cachet_map 
 	bool was_inline = !block && obj->inline_nr;
 	bool now_inline = !block && m->nr == 1;
 	u32 parts = now_inline ? 0 : cachet_map_parts(m), part;
+	bool pinned = obj->flags & CACHET_OBJ_PINNED;
 	struct cachet_key key = {
 		.kind		= CACHET_REC_EXTENT,
 		.block		= block,
@@ -162,7 +170,7 @@ int cachet_map_store(struct cachet_obj *obj, u32 block, const struct cachet_map 
 	if (was_inline || now_inline) {
 		spin_lock(&obj->spin);
 		obj->inline_nr = now_inline;
-		obj->inline_flags = now_inline ? m->flags : 0;
+		obj->inline_flags = now_inline ? m->flags & ~CACHET_REC_PINNED : 0;
 		if (now_inline) {
 			obj->inline_piece = m->piece[0];
 			memcpy(obj->inline_digest, m->digest, sizeof(obj->inline_digest));
@@ -177,6 +185,7 @@ int cachet_map_store(struct cachet_obj *obj, u32 block, const struct cachet_map 
 	/* Before the records: a reader that looks must not be told that there are none. */
 	if (parts)
 		WRITE_ONCE(obj->flags, obj->flags | CACHET_OBJ_EXTENTS);
+	pinned = pinned && cachet_seg_pin(cache, m->piece, m->nr);
 	/* Part 0 last: with its MORE it must not lead to what stood there before. */
 	for (part = parts; part-- > 0; ) {
 		struct cachet_extents x = {
@@ -185,10 +194,14 @@ int cachet_map_store(struct cachet_obj *obj, u32 block, const struct cachet_map 
 		};
 
 		cachet_map_encode_part(&x, m, part);
+		if (pinned)
+			x.rec.flags |= CACHET_REC_PINNED;
 		key.part = part;
 		ret = cachet_index_put(cache, &key, &x, false);
 		if (ret)
 			break;
+		/* Where one part finds no place to stay, none says that the block does. */
+		pinned = x.rec.flags & CACHET_REC_PINNED;
 	}
 	return ret;
 }

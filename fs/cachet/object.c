@@ -153,6 +153,21 @@ static struct cachet_obj *find_or_new(struct cachet_cache *cache, const u8 *fp, 
 	return new;
 }
 
+/**
+ * cachet_object_get_new - the one structure of a fingerprint, in use or not
+ * @cache: cache that stays attached
+ * @fp: fingerprint
+ *
+ * May sleep. Return: the object with a reference, CACHET_OBJ_DEAD if it was not in
+ * memory; NULL: no memory.
+ */
+struct cachet_obj *cachet_object_get_new(struct cachet_cache *cache, const u8 *fp)
+{
+	bool is_new;
+
+	return find_or_new(cache, fp, &is_new);
+}
+
 /* ---- fingerprints ------------------------------------------------------- */
 
 static u8 *add(u8 *to, const void *from, size_t bytes)
@@ -268,6 +283,11 @@ int cachet_object_write_head(struct cachet_obj *obj, bool touch)
 		o.rec.flags |= CACHET_REC_LOCAL;
 	else if (obj->told && obj->told <= READ_ONCE(obj->cache->committed))
 		o.rec.flags |= CACHET_REC_STABLE;
+	if (obj->flags & CACHET_OBJ_PINNED) {
+		o.rec.flags |= CACHET_REC_PINNED;
+		if (has_inline)
+			cachet_seg_pin(obj->cache, &obj->inline_piece, 1);
+	}
 	o.generation = cpu_to_le64(obj->generation);
 	o.size = cpu_to_le64(obj->size);
 	memcpy(o.coherency, obj->coherency.fp, sizeof(o.coherency));
@@ -284,6 +304,9 @@ int cachet_object_write_head(struct cachet_obj *obj, bool touch)
 	}
 	ret = cachet_index_put(obj->cache, &key, &o, touch);
 	if (!ret) {
+		/* No room for it: what is not recorded is not so. */
+		if (!(o.rec.flags & CACHET_REC_PINNED))
+			obj->flags &= ~CACHET_OBJ_PINNED;
 		obj->flags |= CACHET_OBJ_ON_DISK | CACHET_OBJ_HEAD;
 		obj->flags &= ~CACHET_OBJ_UNSURE;
 		/* Perhaps one later than that of the record, which is no harm. */
@@ -338,6 +361,9 @@ static enum cachet_object_why load(struct cachet_obj *obj,
 	if (trust == CACHET_UNKNOWN)	/* Stays DEAD: the next lookup tries again */
 		return CACHET_OBJECT_UNREADABLE;
 	obj->flags = trust == CACHET_ABSENT ? 0 : CACHET_OBJ_HEAD;
+	/* A pin is of the file, whatever becomes of its content. */
+	if (trust != CACHET_ABSENT && (o.rec.flags & CACHET_REC_PINNED))
+		obj->flags |= CACHET_OBJ_PINNED;
 	obj->session = 0;
 	obj->block_shift = cachet_volume_block_shift(obj->volume);
 	obj->last_use = 0;
@@ -501,6 +527,7 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 		obj->session = 0;
 		empty(obj, cachet_new_generation(cache), obj->block_shift);
 		obj->flags |= CACHET_OBJ_DEAD;
+		obj->flags &= ~CACHET_OBJ_PINNED;
 		cachet_index_drop(cache, &key);
 		trace_cachet_object(obj, CACHET_OBJECT_RETIRED);
 	} else if (obj->session) {

@@ -7,7 +7,7 @@
  * points into it is void, unvisited. It may be opened when that is committed
  * and the last reader has left.
  *
- * The closed segments stand in a list, coldest first; one that was read since it
+ * The closed segments that are not pinned stand in a list, coldest first; one that was read since it
  * was last looked at goes to the end instead (second chance, CLOCK). O(1) each.
  */
 #include "internal.h"
@@ -25,32 +25,27 @@ u32 cachet_reclaim_target(const struct cachet_cache *cache)
 	return clamp(cache->geo.nr_segments / 16, 2u, 64u);
 }
 
-/* Free the coldest segment. Return: false if none can be. */
-static bool reuse_one(struct cachet_cache *cache)
+/* The coldest closed segment. Under log_lock. Return: NULL if there is none. */
+static struct cachet_seg *coldest(struct cachet_cache *cache)
 {
 	struct cachet_seg *seg, *next;
 	unsigned int pass;
-	u32 live;
 
-	down_read(&cache->epoch_sem);
-	spin_lock(&cache->log_lock);
 	/* The second pass finds one if the first only cleared marks. */
 	for (pass = 0; pass < 2; pass++) {
 		list_for_each_entry_safe(seg, next, &cache->closed, link) {
-			if (seg->class == CACHET_CLASS_PINNED)
-				continue;
 			if (!READ_ONCE(seg->referenced))
-				goto found;
+				return seg;
 			seg->referenced = 0;
 			list_move_tail(&seg->link, &cache->closed);
 		}
 	}
-	spin_unlock(&cache->log_lock);
-	up_read(&cache->epoch_sem);
-	return false;
+	return NULL;
+}
 
-found:
-	live = seg->live;
+/* What points into it is void. Under log_lock and epoch_sem. */
+static void void_segment(struct cachet_cache *cache, struct cachet_seg *seg)
+{
 	/* The order that cachet_seg_get() relies on: first this, much later `readers`. */
 	WRITE_ONCE(seg->generation, cache->epoch);
 	cachet_verify_forget(cache, seg - cache->seg);
@@ -61,13 +56,61 @@ found:
 	seg->flags = CACHET_SEG_DIRTY;
 	list_move_tail(&seg->link, &cache->freeing);
 	cache->nr_freeing++;
+}
+
+static int may_cull(const struct cachet_cache *cache, const struct cachet_seg *seg, u64 generation)
+{
+	if (seg->generation != generation)
+		return -ESTALE;
+	if (seg->class == CACHET_CLASS_PINNED)
+		return -EPERM;
+	return seg->state == CACHET_SEG_CLOSED ? 0 : -EBUSY;
+}
+
+/**
+ * cachet_reclaim_cull - free a segment
+ * @cache: attached
+ * @segment: its number, or CACHET_CULL_COLDEST
+ * @generation: with a number: what it is meant to have
+ *
+ * Process context; takes epoch_sem for reading. It may be opened when that is committed.
+ *
+ * Return: 0; -EINVAL: there is no such segment; -ENOENT: none can be freed; -ESTALE: it
+ * has been freed; -EPERM: it is pinned; -EBUSY: it is open; -EIO: out of service.
+ */
+int cachet_reclaim_cull(struct cachet_cache *cache, u32 segment, u64 generation)
+{
+	struct cachet_seg *seg;
+	int ret = 0;
+	u32 live;
+
+	if (cachet_cache_out(cache))
+		return -EIO;
+	if (segment != CACHET_CULL_COLDEST && segment >= cache->geo.nr_segments)
+		return -EINVAL;
+	down_read(&cache->epoch_sem);
+	spin_lock(&cache->log_lock);
+	if (segment == CACHET_CULL_COLDEST) {
+		seg = coldest(cache);
+		ret = seg ? 0 : -ENOENT;
+	} else {
+		seg = &cache->seg[segment];
+		ret = may_cull(cache, seg, generation);
+	}
+	if (ret) {
+		spin_unlock(&cache->log_lock);
+		up_read(&cache->epoch_sem);
+		return ret;
+	}
+	live = seg->live;
+	void_segment(cache, seg);
 	spin_unlock(&cache->log_lock);
 	up_read(&cache->epoch_sem);
-	set_bit(CACHET_CACHE_DIRTY, &cache->flags);
+	cachet_commit_soon(cache);
 	cachet_count(cache, segments_reused);
 	trace_cachet_segment(cache, seg - cache->seg, seg->generation, live, CACHET_SEG_REUSED_WHY);
 	cachet_event(cache, CACHET_EVENT_REUSED, seg - cache->seg, live);
-	return true;
+	return 0;
 }
 
 /**
@@ -94,15 +137,18 @@ void cachet_reclaim_committed(struct cachet_cache *cache, u64 epoch)
 	spin_unlock(&cache->log_lock);
 }
 
-/* Free as many as are missing, and commit when fills have nowhere to go. */
-void cachet_reclaim_work(struct work_struct *work)
+/**
+ * cachet_reclaim - free as many as are missing, and commit when fills have nowhere to go
+ * @cache: attached
+ *
+ * May sleep for as long as a commit takes.
+ */
+void cachet_reclaim(struct cachet_cache *cache)
 {
-	struct cachet_cache *cache = container_of(work, struct cachet_cache, reclaim_work);
 	u32 target = cachet_reclaim_target(cache);
 
-	while (!cachet_cache_out(cache) &&
-	       READ_ONCE(cache->nr_free) + READ_ONCE(cache->nr_freeing) < target)
-		if (!reuse_one(cache))
+	while (READ_ONCE(cache->nr_free) + READ_ONCE(cache->nr_freeing) < target)
+		if (cachet_reclaim_cull(cache, CACHET_CULL_COLDEST, 0))
 			break;
 	if (READ_ONCE(cache->nr_freeing) && READ_ONCE(cache->nr_free) <= target / 2) {
 		set_bit(CACHET_CACHE_DIRTY, &cache->flags);
@@ -110,4 +156,9 @@ void cachet_reclaim_work(struct work_struct *work)
 	} else if (READ_ONCE(cache->nr_freeing)) {
 		cachet_commit_soon(cache);
 	}
+}
+
+void cachet_reclaim_work(struct work_struct *work)
+{
+	cachet_reclaim(container_of(work, struct cachet_cache, reclaim_work));
 }

@@ -79,6 +79,25 @@ int cachet_content_find(struct cachet_cache *cache, const u8 digest[CACHET_DIGES
 }
 
 /**
+ * cachet_content_find_for - the same, for a certain file
+ * @obj: it may be pinned: then what lies where reuse comes is of no use to it
+ * @digest: SHA-256 of the block, computed here
+ * @pages: its length
+ * @ret: the pieces in which it is stored
+ *
+ * Return: as cachet_content_find().
+ */
+int cachet_content_find_for(const struct cachet_obj *obj, const u8 digest[CACHET_DIGEST_BYTES],
+			    u32 pages, struct cachet_piece ret[CACHET_SEALED_EXTENTS])
+{
+	int nr = cachet_content_find(obj->cache, digest, pages, ret);
+
+	if ((READ_ONCE(obj->flags) & CACHET_OBJ_PINNED) && !cachet_seg_kept(obj->cache, ret, nr))
+		return 0;
+	return nr;
+}
+
+/**
  * cachet_content_add - record where a block with this digest is stored
  * @cache: cache
  * @digest: SHA-256 of the block, computed here
@@ -116,10 +135,11 @@ void cachet_content_add(struct cachet_cache *cache, const u8 digest[CACHET_DIGES
 }
 
 /* Write a block from the sealer's buffer, in one piece. */
-static int rewrite(struct cachet_cache *cache, void *buf, u32 pages, struct cachet_piece *ret,
+static int rewrite(struct cachet_obj *obj, void *buf, u32 pages, struct cachet_piece *ret,
 		   struct cachet_open **ret_open)
 {
-	int err = cachet_log_reserve(cache, pages, ret, ret_open);
+	struct cachet_cache *cache = obj->cache;
+	int err = cachet_fill_reserve(obj, pages, ret, ret_open);
 
 	if (err)
 		return err;
@@ -171,12 +191,12 @@ static void seal_fill_work(struct kthread_work *work)
 	atomic64_sub(bytes, &cache->inline_bytes);
 	cachet_digest_buffer(cache->seal_buffer, bytes, fill->digest);
 	fill->flags |= CACHET_FILL_SEALED;
-	fill->nr = cachet_content_find(cache, fill->digest, fill->len, fill->piece);
+	fill->nr = cachet_content_find_for(fill->obj, fill->digest, fill->len, fill->piece);
 	note_duplicate(cache, fill->nr);
 	if (fill->nr) {
 		trace_cachet_fill(fill, CACHET_FILL_SHARED_WHY);
 	} else {
-		fill->error = rewrite(cache, cache->seal_buffer, fill->len, &fill->piece[0],
+		fill->error = rewrite(fill->obj, cache->seal_buffer, fill->len, &fill->piece[0],
 				      &fill->open);
 		if (fill->error)
 			fill->open = NULL;
@@ -244,13 +264,13 @@ static void seal_block(struct cachet_seal_job *job, struct cachet_map *old,
 	cachet_digest_buffer(cache->seal_buffer, (size_t)pages << PAGE_SHIFT, digest);
 
 	*now = *old;
-	nr = cachet_content_find(cache, digest, pages, found);
+	nr = cachet_content_find_for(obj, digest, pages, found);
 	note_duplicate(cache, nr);
 	if (nr) {
 		memcpy(now->piece, found, nr * sizeof(found[0]));
 		now->nr = nr;
 	} else if (now->nr > CACHET_SEALED_EXTENTS) {
-		if (rewrite(cache, cache->seal_buffer, pages, &now->piece[0], &open))
+		if (rewrite(obj, cache->seal_buffer, pages, &now->piece[0], &open))
 			return;
 		now->nr = 1;
 	}
@@ -300,8 +320,11 @@ static void seal_later_work(struct kthread_work *work)
 	set_priority(cache);
 	/* What is there, what is there in the end, what it is to become. */
 	maps = kmalloc_array(3, sizeof(*maps), GFP_NOFS);
-	if (maps && !cachet_cache_out(cache) && !test_bit(CACHET_CACHE_LEAVING, &cache->flags))
+	if (maps && !cachet_cache_out(cache) && !test_bit(CACHET_CACHE_LEAVING, &cache->flags)) {
 		seal_block(job, maps, maps + 2);
+		if (READ_ONCE(job->obj->flags) & CACHET_OBJ_PINNED)
+			cachet_pin_block(job->obj, job->block, cache->seal_buffer);
+	}
 	kfree(maps);
 	atomic_dec(&cache->seal_queue);
 	cachet_object_put(job->obj, CACHET_REF_SEAL);
@@ -310,11 +333,11 @@ static void seal_later_work(struct kthread_work *work)
 }
 
 /**
- * cachet_seal_later - a block is complete, and has no digest
+ * cachet_seal_later - a block is complete, and has no digest, or is to stay
  * @obj: object
  * @block: number of the block in the file
  *
- * Process context. If too many wait already it stays unsealed, until somebody
+ * Process context. If too many wait already it stays as it is, until somebody
  * reads it back to front again or asks for it.
  */
 void cachet_seal_later(struct cachet_obj *obj, u32 block)

@@ -35,6 +35,8 @@ static void emit(struct walk *w)
 		a->sealed_pages += w->cur.nr_pages;
 	if (w->cur.flags & CACHET_RANGE_SHARED)
 		a->shared_pages += w->cur.nr_pages;
+	if (w->cur.flags & CACHET_RANGE_PINNED)
+		a->pinned_pages += w->cur.nr_pages;
 	w->cur.nr_pages = 0;
 }
 
@@ -77,6 +79,8 @@ static int walk_block(struct walk *w, struct cachet_obj *obj, u32 block, struct 
 		flags |= CACHET_RANGE_SEALED;
 	if (m->flags & CACHET_REC_LOCAL)
 		flags |= CACHET_RANGE_LOCAL;
+	if (m->flags & CACHET_REC_PINNED && READ_ONCE(obj->flags) & CACHET_OBJ_PINNED)
+		flags |= CACHET_RANGE_PINNED;
 	if (m->nr && shared(obj, m))
 		flags |= CACHET_RANGE_SHARED;
 	while (off < per) {
@@ -108,6 +112,7 @@ static int walk(struct cachet_obj *obj, struct cachet_object_stat *arg, struct c
 	arg->cached_pages = 0;
 	arg->sealed_pages = 0;
 	arg->shared_pages = 0;
+	arg->pinned_pages = 0;
 	for (n = 0; page < pages && page >> shift <= U32_MAX; n++) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
@@ -140,7 +145,7 @@ int cachet_object_stat(struct cachet_object_stat *arg)
 	struct file *file;
 	int ret;
 
-	if (!arg->nr_ranges || arg->block_bytes)
+	if (!arg->nr_ranges || arg->block_bytes || arg->reserved)
 		return -EINVAL;
 	file = fget(arg->fd);
 	if (!file)
@@ -157,6 +162,7 @@ int cachet_object_stat(struct cachet_object_stat *arg)
 	arg->size = obj->size;
 	arg->block_bytes = 1u << obj->block_shift;
 	arg->volume_id = obj->volume_id;
+	arg->flags = READ_ONCE(obj->flags) & CACHET_OBJ_PINNED ? CACHET_STAT_PINNED : 0;
 	ret = walk(obj, arg, m);
 	kfree(m);
 out_end:

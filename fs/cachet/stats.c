@@ -49,6 +49,8 @@ void cachet_status_fill(struct cachet_cache *cache, struct cachet_status *ret)
 	ret->nr_free = READ_ONCE(cache->nr_free);
 	ret->nr_freeing = READ_ONCE(cache->nr_freeing);
 	ret->nr_open = READ_ONCE(cache->nr_open);
+	ret->nr_pinned = READ_ONCE(cache->nr_pinned);
+	ret->max_pinned = cachet_log_max_pinned(cache);
 	ret->nr_sets = cache->geo.nr_sets;
 	ret->nr_objects = atomic_read(&cache->nr_in_use);
 	ret->nr_volumes = 0;

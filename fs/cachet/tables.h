@@ -30,7 +30,8 @@
 	X(FILL,		"fill") \
 	X(SEAL,		"seal") \
 	X(FAILED,	"failed") \
-	X(SCRUB,	"scrub")
+	X(SCRUB,	"scrub") \
+	X(PIN,		"pin")
 
 /* What was decided about a read, and why. */
 #define CACHET_READ_WHYS(X) \
@@ -67,7 +68,9 @@
 	X(ACKED,	"acknowledged") \
 	X(RETIRED,	"retired") \
 	X(WITHDRAWN,	"withdrawn") \
-	X(UNREADABLE,	"index-unreadable")
+	X(UNREADABLE,	"index-unreadable") \
+	X(PINNED,	"pinned") \
+	X(UNPINNED,	"unpinned")
 
 /* What happened to a segment. */
 #define CACHET_SEG_WHYS(X) \
@@ -76,7 +79,8 @@
 	X(CLOSED,	"closed") \
 	X(REUSED,	"freed-for-reuse") \
 	X(COMMITTED,	"free-committed") \
-	X(BAD,		"record-bad")
+	X(BAD,		"record-bad") \
+	X(RELEASED,	"not-pinned-any-more")
 
 #define X(name, word) CACHET_IO_##name,
 enum cachet_io_site { CACHET_IO_SITES(X) CACHET_NR_IO_SITES };

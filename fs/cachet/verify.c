@@ -204,6 +204,9 @@ static int verify_map(struct cachet_obj *obj, u32 block, struct cachet_map *m, i
 			m->flags &= ~CACHET_MAP_SUSPECT;
 			ret = cachet_map_store(obj, block, m, parts);
 			cachet_count(cache, suspect_verified);
+			/* A sweep may have come before, which such a block is hidden from. */
+			if (!ret && cachet_pin_wanted(obj, m))
+				cachet_seal_later(obj, block);
 		}
 		goto out;
 	}

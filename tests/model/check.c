@@ -7,7 +7,9 @@
  * has touched since, is still there: that is a promise. A promise ends with a
  * change of the file, with the reuse of its segment, with an eviction from the
  * index, and when super had to merge the ranges of lost epochs over it. A fill
- * ends it for its block: the record that it changes is not committed any more.
+ * ends it for its block: the record that it changes is not committed any more. Of what is
+ * pinned, reuse and evictions end no promise; and that a file is pinned is one of its
+ * own, which only its unpinning ends.
  */
 #include "model.h"
 
@@ -18,14 +20,15 @@ struct promise {
 	u32	version;
 	loff_t	size;
 	u64	evicted;		/* Counter, of the cache that is attached */
-	struct { u32 segment; u64 generation; } page[FILE_PAGES];
+	struct { u32 segment; u64 generation; bool pinned; } page[FILE_PAGES];
 	u64	epoch[MAX_EPOCHS];	/* Of its records */
 	u32	nr_epochs;
 };
 
 static struct promise promises[NR_FILES], next[NR_FILES], aside[NR_FILES];
+static bool pinned[NR_FILES], next_pinned[NR_FILES], aside_pinned[NR_FILES];
 u32 promise_reused;
-u64 stat_states, stat_pages, stat_promised, stat_suspect;
+u64 stat_states, stat_pages, stat_promised, stat_pinned, stat_suspect;
 
 /* ---- reading ------------------------------------------------------------ */
 
@@ -214,6 +217,8 @@ static void take_promise(u32 file, struct promise *p)
 				p->page[page].segment =
 					cachet_segment_of(&the_geo, m.piece[i].page);
 				p->page[page].generation = m.piece[i].generation;
+				p->page[page].pinned = (obj->flags & CACHET_OBJ_PINNED) &&
+					(m.flags & CACHET_REC_PINNED);
 			}
 		}
 	}
@@ -228,6 +233,7 @@ void promise_all(void)
 
 	for (i = 0; i < NR_FILES; i++) {
 		next[i].valid = false;
+		next_pinned[i] = client[i].open && (object_of(i)->flags & CACHET_OBJ_PINNED);
 		if (client[i].open && !client[i].session && !client[i].outdated &&
 		    !client[i].ops && client[i].view.version == server[i].version)
 			take_promise(i, &next[i]);
@@ -239,9 +245,28 @@ void promise_keep(void)
 {
 	u32 i;
 
-	for (i = 0; i < NR_FILES; i++)
+	for (i = 0; i < NR_FILES; i++) {
 		if (next[i].valid)
 			promises[i] = next[i];
+		pinned[i] |= next_pinned[i];
+	}
+}
+
+static void unpin_pages(struct promise *p)
+{
+	u32 page;
+
+	for (page = 0; page < FILE_PAGES; page++)
+		p->page[page].pinned = false;
+}
+
+/* Somebody is about to unpin a file. */
+void promise_unpin(u32 file)
+{
+	pinned[file] = false;
+	next_pinned[file] = false;
+	unpin_pages(&promises[file]);
+	unpin_pages(&next[file]);
 }
 
 void promise_forget(u32 file)
@@ -267,17 +292,31 @@ void promise_forget_blocks(u32 file, const struct cachet_obj *obj, u32 page, u32
 void promise_set_aside(void)
 {
 	memcpy(aside, promises, sizeof(aside));
+	memcpy(aside_pinned, pinned, sizeof(aside_pinned));
 }
 
 void promise_back(void)
 {
 	memcpy(promises, aside, sizeof(aside));
+	memcpy(pinned, aside_pinned, sizeof(pinned));
 }
 
 void promise_reset(void)
 {
 	memset(promises, 0, sizeof(promises));
 	memset(next, 0, sizeof(next));
+	memset(pinned, 0, sizeof(pinned));
+	memset(next_pinned, 0, sizeof(next_pinned));
+}
+
+void promise_reset_unpinned(void)
+{
+	u32 i, page;
+
+	for (i = 0; i < NR_FILES; i++)
+		for (page = 0; page < FILE_PAGES; page++)
+			if (!promises[i].page[page].pinned)
+				promises[i].page[page].generation = 0;
 }
 
 /* Was what a page lay in given to others since the attach? */
@@ -293,12 +332,11 @@ static void settle_promise(struct promise *p)
 {
 	u32 page;
 
-	if (p->evicted != counter(CACHET_N_records_evicted))
-		p->valid = false;
-	p->evicted = 0;
 	for (page = 0; page < FILE_PAGES; page++)
-		if (page_reused(p, page))
+		if (!p->page[page].pinned &&
+		    (page_reused(p, page) || p->evicted != counter(CACHET_N_records_evicted)))
 			p->page[page].generation = 0;
+	p->evicted = 0;
 }
 
 /* The cache goes, in order or not: which promises stand is known only now. */
@@ -323,19 +361,23 @@ static void compare_promise(const struct promise *p, u32 file, u64 seen)
 {
 	u32 page, i;
 
-	if (!p->valid || disk_halves || disk_rots || disk_flips || p->version != client[file].view.version ||
-	    p->evicted != counter(CACHET_N_records_evicted))
+	bool evicted = p->evicted != counter(CACHET_N_records_evicted);
+
+	if (!p->valid || disk_halves || disk_rots || disk_flips || p->version != client[file].view.version)
 		return;
 	for (i = 0; i < p->nr_epochs; i++)
 		if (merged(p->epoch[i]))
 			return;
 	for (page = 0; page < content_pages(&client[file].view); page++) {
-		if (!p->page[page].generation || page_reused(p, page))
+		bool stays = p->page[page].pinned;
+
+		if (!p->page[page].generation || (!stays && (evicted || page_reused(p, page))))
 			continue;
 		stat_promised++;
+		stat_pinned += stays;
 		if (!(seen >> page & 1))
-			model_fail("file %u version %u: page %u was committed, and is not there",
-				   file, p->version, page);
+			model_fail("file %u version %u: page %u was committed%s, and is not there",
+				   file, p->version, page, stays ? " and pinned" : "");
 	}
 }
 
@@ -344,6 +386,9 @@ void check_promise(u32 file)
 {
 	u64 seen = read_file(file);
 
+	if (pinned[file] && !(object_of(file)->flags & CACHET_OBJ_PINNED) && !disk_halves &&
+	    !disk_rots && !disk_flips)
+		model_fail("file %u was pinned, and is not", file);
 	compare_promise(&promises[file], file, seen);
 }
 
@@ -357,8 +402,34 @@ void check_all(void)
 			check_promise(i);
 }
 
+/* What a record says is pinned lies where reuse does not come. */
+static void check_pinned(void)
+{
+	u64 pos = the_geo.sets, end = pos + (u64)the_geo.nr_sets * CACHET_SET_BYTES;
+	union cachet_any_record r;
+	struct cachet_piece p;
+	const char *why;
+	u32 i;
+
+	for (; pos < end; pos += CACHET_RECORD_BYTES) {
+		if (cachet_index_read_record(the_cache, pos, &r) ||
+		    r.head.kind != CACHET_REC_EXTENT || !(r.head.flags & CACHET_REC_PINNED) ||
+		    cachet_record_check(&r.head, the_cache->seed, pos, &the_geo, &why) ||
+		    cachet_epoch_trust(the_cache, le64_to_cpu(r.head.epoch)) != CACHET_TRUSTED)
+			continue;
+		for (i = 0; i < r.head.nr; i++) {
+			cachet_piece_decode(&r.extents.extent[i], &p);
+			if (cachet_seg_current(the_cache, &p) && !cachet_seg_kept(the_cache, &p, 1))
+				model_fail("a record at %llu is pinned, data page %u is not",
+					   (unsigned long long)pos, p.page);
+		}
+	}
+}
+
 void check_after_attach(void)
 {
 	check_all();
+	if (world_pins && !disk_halves && !disk_rots && one_in(4))
+		check_pinned();
 	stat_suspect += counter(CACHET_N_suspect_verified);
 }

@@ -15,6 +15,7 @@ struct cachet_cache *the_cache;
 u32 world_flags;
 u32 world_yield;
 bool world_full;
+bool world_pins;
 u32 world_favourite;
 struct habits habits;
 
@@ -276,6 +277,7 @@ void client_close(u32 file, bool retire)
 	atomic_dec(&f->cookie.n_active);
 	if (retire) {
 		promise_forget(file);
+		promise_unpin(file);
 		set_bit(FSCACHE_COOKIE_RETIRED, &f->cookie.flags);
 	}
 	cachet_object_withdraw(&f->cookie);
@@ -311,8 +313,12 @@ void client_detach(void)
 static u64 scrub_some(u64 *slot, u64 max_bytes)
 {
 	struct cachet_scrub told = { .slot = *slot, .max_bytes = max_bytes };
-	int ret = cachet_scrub(the_cache, &told);
+	int ret;
 
+	/* Interrupted before the first place it would look like the end of one. */
+	do {
+		ret = cachet_scrub(the_cache, &told);
+	} while (!ret && told.slot == *slot);
 	if (ret)
 		model_fail("a scrub failed: %d", ret);
 	*slot = told.slot < told.nr_slots ? told.slot : 0;
@@ -348,6 +354,104 @@ static void sync_cache(void)
 	if (cachet_commit(the_cache, false))
 		model_fail("sync failed");
 	promise_keep();
+}
+
+/* ---- pins --------------------------------------------------------------- */
+
+/* Return: is all that is here of the file pinned? */
+static bool pin_once(u32 file)
+{
+	struct cachet_obj *obj = object_of(file);
+	unsigned int seq = cachet_object_begin(obj);
+	struct cachet_pin told = {};
+	u32 shift = obj->block_shift - CACHET_PAGE_SHIFT, i;
+	int ret = 0;
+
+	/* A block that moves is recorded anew, and so is not committed any more. */
+	for (i = 0; i < FILE_PAGES; i += 1u << shift)
+		promise_forget_blocks(file, obj, i, 1);
+	while (!ret && told.start_page != U64_MAX)
+		ret = cachet_pin(obj, &told);
+	cachet_object_end(obj, seq);
+	/* With few sets they fill up with what is pinned. */
+	if (ret && !(ret == -ENOSPC && the_geo.nr_sets < 8))
+		model_fail("a pin failed: %d", ret);
+	model_log("-- pinned: %llu of %llu pages\n", (unsigned long long)told.pinned_pages,
+		  (unsigned long long)told.pages);
+	return told.pinned_pages == told.pages;
+}
+
+static void pin(u32 file)
+{
+	if (pin_once(file) || !one_in(4))
+		return;
+	/* What was under way is over; who asks again gets it, if there is room. */
+	model_run_all();
+	if (!pin_once(file) && !client[file].session && the_geo.nr_sets > 8 && !disk_rots && !disk_flips &&
+	    the_cache->nr_pinned < cachet_log_max_pinned(the_cache))
+		model_fail("a pin that does not hold");
+}
+
+static void unpin(u32 file)
+{
+	struct client_file *f = &client[file];
+	u8 fp[CACHET_FP_BYTES];
+	int ret;
+
+	if (!f->open && !client_open(file))
+		return;
+	promise_unpin(file);
+	memcpy(fp, object_of(file)->fp, sizeof(fp));
+	if (one_in(2))
+		client_close(file, false);
+	ret = f->open && one_in(2) ? cachet_unpin(object_of(file)) :
+		cachet_unpin_known(the_cache, fp);
+	if (ret && ret != -ENOENT)
+		model_fail("an unpin failed: %d", ret);
+}
+
+/* Who sweeps, or scrubs, or pins, is interrupted now and then, and goes on later. */
+bool model_signal(void)
+{
+	return world_pins && one_in(50);
+}
+
+/* Some sets of a sweep that may have begun before a crash, or all of one. */
+static void sweep(bool all)
+{
+	struct cachet_sweep told = { .set = all ? 0 : the_cache->sweep_set };
+	int ret;
+
+	do {
+		ret = cachet_sweep(the_cache, &told);
+		if (ret)
+			model_fail("a sweep failed: %d", ret);
+	} while (all && told.set < told.nr_sets);
+}
+
+static void cull(void)
+{
+	u32 segment = one_in(4) ? CACHET_CULL_COLDEST : below(the_geo.nr_segments);
+	u64 generation = segment == CACHET_CULL_COLDEST ? 0 : the_cache->seg[segment].generation;
+	int ret = cachet_reclaim_cull(the_cache, segment, generation);
+
+	if (ret && ret != -EPERM && ret != -EBUSY && ret != -ENOENT && ret != -ESTALE)
+		model_fail("a cull failed: %d", ret);
+}
+
+static void act_pin(u32 file)
+{
+	u32 what = below(12);
+
+	model_log("-- pins: %u on file %u\n", what, file);
+	if (what < 5 && file != BURN_FILE && (client[file].open || client_open(file)))
+		pin(file);
+	else if (what < 7)
+		unpin(file);
+	else if (what < 11)
+		sweep(one_in(2));
+	else
+		cull();
 }
 
 /* An operation is a number below 100: the first of these that it is less than. */
@@ -448,6 +552,10 @@ void client_act(void)
 {
 	u32 what = below(WRITE_AGAIN);
 
+	if (world_pins && one_in(10)) {
+		act_pin(some_file());
+		return;
+	}
 	if (what < TIMERS && ((world_full && !one_in(30)) || (habits.writes && !one_in(3))))
 		what = TIMERS;
 	if (habits.reads && what >= CLOSE)

@@ -91,6 +91,7 @@ static void make_world(void)
 		  1u << the_geo.block_shift);
 	world_yield = 2 + below(8);
 	world_full = one_in(4);
+	world_pins = one_in(3);
 	world_favourite = below(BURN_FILE);
 	world_flags = verify[below(4)];
 	disk_rots = one_in(6);
@@ -176,7 +177,7 @@ static void survive(void)
 		client_act();
 	/* A block may have moved to what was reused since. */
 	if (promise_reused)
-		promise_reset();
+		promise_reset_unpinned();
 	if (used)
 		check_all();
 	habits = before;
@@ -249,9 +250,10 @@ int main(int argc, char **argv)
 	for (n = 0; !replay && stat_states < states; n++)
 		world(seed * 1000003 + n);
 	seconds = (double)(clock() - began) / CLOCKS_PER_SEC;
-	printf("%llu crash states, %llu pages compared, %llu promised pages found, %llu suspect blocks verified, trail %016llx\n",
+	printf("%llu crash states, %llu pages compared, %llu promised pages found, %llu of them pinned, %llu suspect blocks verified, trail %016llx\n",
 	       (unsigned long long)stat_states, (unsigned long long)stat_pages,
-	       (unsigned long long)stat_promised, (unsigned long long)stat_suspect,
+	       (unsigned long long)stat_promised, (unsigned long long)stat_pinned,
+	       (unsigned long long)stat_suspect,
 	       (unsigned long long)trail);
 	fprintf(stderr, "%.1f s\n", seconds);
 	return 0;

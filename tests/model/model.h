@@ -121,6 +121,7 @@ extern u32 world_flags;
 extern u32 world_yield;			/* Another comes first one time in so many */
 extern u32 world_favourite;		/* A file */
 extern bool world_full;			/* Much is kept, and little committed */
+extern bool world_pins;			/* Files are pinned */
 
 /* What is done more often than chance would have it. */
 struct habits {
@@ -172,12 +173,14 @@ void check_after_attach(void);
 void promise_all(void);
 void promise_keep(void);
 void promise_forget(u32 file);
+void promise_unpin(u32 file);
 void promise_forget_blocks(u32 file, const struct cachet_obj *obj, u32 page, u32 nr);
 void promise_crash(void);
 void promise_set_aside(void);
 void promise_back(void);
 void promise_reset(void);
+void promise_reset_unpinned(void);
 
-extern u64 stat_states, stat_pages, stat_promised, stat_suspect;
+extern u64 stat_states, stat_pages, stat_promised, stat_pinned, stat_suspect;
 
 #endif /* CACHET_MODEL_H */

@@ -156,6 +156,7 @@ breaks 'extent record.*segment generation that never was' '' future_piece
 breaks 'extent record.*overlap' '' overlap
 breaks 'extent record.*leave a gap' '' gap
 breaks 'extent record.*free segment' '' into_free
+breaks 'extent record.*pinned, and points into a segment that is not' '' not_pinned
 breaks 'extent record.*summary of a segment' '' into_summary
 breaks 'extent record.*behind what was written' '' behind_used
 breaks 'extent record.*beyond its block' '' beyond_block

@@ -471,6 +471,14 @@ static void into_free(void)
 	put_record(&rec);
 }
 
+static void not_pinned(void)
+{
+	union cachet_any_record rec = block('B', 5, EPOCH, B2_PAGE, 1);
+
+	rec.head.flags |= CACHET_REC_PINNED;
+	put_record(&rec);
+}
+
 static void into_summary(void)
 {
 	union cachet_any_record rec =
@@ -667,7 +675,7 @@ static const struct {
 	C(fill), C(crash), C(lost_segment), C(reused), C(bad_record), C(bad_segment), C(bad_volume), C(volume_gap),
 	C(volume_twice), C(volume_future), C(volume_id), C(volume_same_id), C(future_segment),
 	C(torn_twice), C(after_crash), C(bad_summary), C(odd_summary), C(rot), C(wrong_set), C(twice),
-	C(future), C(future_generation), C(future_piece), C(overlap), C(gap), C(into_free),
+	C(future), C(future_generation), C(future_piece), C(overlap), C(gap), C(into_free), C(not_pinned),
 	C(into_summary), C(behind_used), C(beyond_block), C(headless), C(no_content),
 	C(super_misplaced), C(index_id), C(data_id), C(no_summary), C(other_summary), C(objects),
 	C(anything),

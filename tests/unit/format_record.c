@@ -438,6 +438,7 @@ static void content_checks(void **state)
 	TRY(4, count, c->rec.nr = 4);
 	TRY(4, count, c->rec.part = 1);
 	TRY(4, count, c->rec.flags |= CACHET_REC_MORE);
+	TRY(4, "pinned, but of no file", c->rec.flags |= CACHET_REC_PINNED);
 	for (k = 0; k < 12; k++)
 		TRY(4, count, c->reserved[k] = 1);
 	for (k = 0; k < 16; k++) {

@@ -181,7 +181,7 @@ struct cachet_piece {
 /* The map of one block, in memory. Pieces do not overlap; their order is free. */
 struct cachet_map {
 	u32	session;		/* With LOCAL */
-	u8	flags;			/* CACHET_MAP_FLAGS */
+	u8	flags;			/* CACHET_MAP_FLAGS; as read, also CACHET_REC_PINNED */
 #define CACHET_MAP_FLAGS (CACHET_REC_SEALED | CACHET_REC_LOCAL | CACHET_REC_SHARED)
 	u8	nr;			/* Pieces */
 	u8	digest[CACHET_DIGEST_BYTES]; /* With SEALED */

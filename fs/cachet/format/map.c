@@ -249,7 +249,7 @@ int cachet_map_decode_part(struct cachet_map *m, const struct cachet_extents *d)
 				return -EBADMSG;
 	}
 	if (!d->rec.part) {
-		m->flags = d->rec.flags & CACHET_MAP_FLAGS;
+		m->flags = d->rec.flags & (CACHET_MAP_FLAGS | CACHET_REC_PINNED);
 		m->session = le32_to_cpu(d->session);
 		if (m->flags & CACHET_REC_SEALED)
 			memcpy(m->digest, d->digest, sizeof(m->digest));

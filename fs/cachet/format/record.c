@@ -291,6 +291,8 @@ int cachet_record_check(const void *rec, u32 seed, u64 pos,
 		why = "stable, but no object";
 	else if ((r->flags & CACHET_REC_SHARED) && !(r->flags & CACHET_REC_SEALED))
 		why = "shared, but not sealed";
+	else if ((r->flags & CACHET_REC_PINNED) && r->kind == CACHET_REC_CONTENT)
+		why = "pinned, but of no file";
 	else if (r->kind == CACHET_REC_OBJECT)
 		why = check_object(rec, g);
 	else if (r->kind == CACHET_REC_EXTENT)

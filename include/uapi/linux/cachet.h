@@ -77,6 +77,8 @@ struct cachet_status {
 	__u32	nr_sets;
 	__u32	nr_objects;		/* In use now */
 	__u32	nr_volumes;		/* In use now */
+	__u32	nr_pinned;		/* Segments that reuse does not take */
+	__u32	max_pinned;		/* Of these */
 	__u32	seal_queue;		/* Blocks that wait for their digest */
 	__u32	flags;			/* CACHET_STATUS_* */
 #define CACHET_STATUS_OUT	0x1	/* Out of service after an I/O error */
@@ -93,6 +95,7 @@ struct cachet_range {
 #define CACHET_RANGE_SEALED	0x1	/* Has its digest */
 #define CACHET_RANGE_SHARED	0x2	/* Other blocks may use the same stored pages */
 #define CACHET_RANGE_LOCAL	0x4	/* Written by this machine */
+#define CACHET_RANGE_PINNED	0x8	/* Stays until the file is unpinned, or changes */
 	__u32	reserved;
 };
 
@@ -113,8 +116,12 @@ struct cachet_object_stat {
 	__u64	cached_pages;		/* Among the ranges returned */
 	__u64	sealed_pages;
 	__u64	shared_pages;
+	__u64	pinned_pages;
 	__u64	volume_id;
 	__u8	fingerprint[16];
+	__u32	flags;			/* CACHET_STAT_* */
+#define CACHET_STAT_PINNED	0x1	/* The file is: what is kept of it is to stay */
+	__u32	reserved;
 };
 
 struct cachet_volume_info {
@@ -172,6 +179,75 @@ struct cachet_scrub {
 	__u64	bad;			/* Of them dropped */
 };
 
+/*
+ * Pin a file: what is here of it moves to where reuse does not come, what is kept of it
+ * from now on goes there itself, and stays until the file is unpinned or its content
+ * changes. That the file is pinned outlives such a change. Call it with start_page = 0,
+ * and on with the start_page that it answers until that is ~0; it returns early, without
+ * an error, when a signal is pending, and after some 256 blocks. What is not here does
+ * not come by itself: read it. Durable with the next commit: CACHET_IOC_SYNC.
+ *
+ * pages more than pinned_pages: there is no room (status: max_pinned segments), or a
+ * block was being changed: call it again.
+ *
+ * To unpin changes one record. What the file held is ordinary after the next
+ * CACHET_IOC_SWEEP. It is named by fd, or, in use or not, by tag and fingerprint.
+ *
+ * -ENXIO, -ENODATA: as for CACHET_IOC_OBJECT_STAT; -ENOENT: nothing is known of that
+ * fingerprint; -ENOSPC: the file's place in index is taken by others that are pinned;
+ * -EIO: the cache is out of service; -ESHUTDOWN: it is being detached
+ */
+struct cachet_pin {
+	__u32	version;
+	__u32	flags;			/* CACHET_PIN_* */
+#define CACHET_PIN_CLEAR	0x1	/* Unpin */
+	__s32	fd;			/* A network file; with CLEAR also -1: see tag */
+	__u32	reserved;
+	char	tag[CACHET_TAG_MAX];	/* in: with fd -1; else out */
+	__u8	fingerprint[16];	/* in: with fd -1; else out */
+	__u64	start_page;
+	/* out */
+	__u64	pages;			/* Present, in the blocks that were looked at */
+	__u64	pinned_pages;		/* Of these, those that stay */
+};
+
+/*
+ * Look for segments in which nothing is pinned any more, a few sets of index at a
+ * time, and make them ordinary in the end. Call it with set = 0, and on with the set
+ * that it answers until that is nr_sets. It returns early, without an error, when a
+ * signal is pending, and after some 256 sets.
+ *
+ * -ENOENT: no such cache; -EINVAL: set is beyond nr_sets; -ESTALE: another sweep has
+ * begun since: begin again; -EIO, -ESHUTDOWN: as above
+ */
+struct cachet_sweep {
+	__u32	version;
+	__u32	reserved;
+	char	tag[CACHET_TAG_MAX];
+	__u64	set;			/* in: from here on; out: where to go on */
+	/* out */
+	__u64	nr_sets;
+	__u64	pinned;			/* Records of pinned files, by this call */
+	__u64	cleared;		/* Records of files that are not pinned any more */
+	__u64	released;		/* Segments that became ordinary */
+};
+
+/*
+ * Free a segment: what is in it is gone at once, and it may be written to when that is
+ * committed. The kernel does it by itself when it needs room, with the coldest.
+ *
+ * -ENOENT: no such cache, or none that could be freed; -EINVAL: no such segment;
+ * -ESTALE: its generation is another one; -EPERM: it is pinned; -EBUSY: it is being
+ * written to; -EIO: the cache is out of service
+ */
+struct cachet_cull {
+	__u32	version;
+	__u32	segment;		/* Number, or CACHET_CULL_COLDEST */
+#define CACHET_CULL_COLDEST	0xffffffffu
+	char	tag[CACHET_TAG_MAX];
+	__u64	generation;		/* With a number */
+};
+
 #define CACHET_IOC_ATTACH	_IOWR('!', 0x10, struct cachet_attach)
 #define CACHET_IOC_DETACH	_IOW('!', 0x11, struct cachet_tag)
 #define CACHET_IOC_STATUS	_IOWR('!', 0x12, struct cachet_status)
@@ -180,6 +256,9 @@ struct cachet_scrub {
 #define CACHET_IOC_VOLUMES	_IOWR('!', 0x15, struct cachet_volumes)
 #define CACHET_IOC_BLOCK_SIZE	_IOW('!', 0x16, struct cachet_block_size)
 #define CACHET_IOC_SCRUB	_IOWR('!', 0x17, struct cachet_scrub)
+#define CACHET_IOC_PIN		_IOWR('!', 0x18, struct cachet_pin)
+#define CACHET_IOC_SWEEP	_IOWR('!', 0x19, struct cachet_sweep)
+#define CACHET_IOC_CULL		_IOW('!', 0x1a, struct cachet_cull)
 
 /*
  * read() on the device yields whole events, oldest first, and waits for one

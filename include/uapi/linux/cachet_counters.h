@@ -43,6 +43,8 @@
 	X(objects_dirty,	"objects",	"objects that began to be written by this machine") \
 	X(objects_acked,	"objects",	"of these, objects whose bytes the server has acknowledged") \
 	X(blocks_verified,	"blocks",	"blocks read back to compare their digest") \
-	X(media_errors,		"errors",	"of the I/O errors, those that cost one place only: it could not be read")
+	X(media_errors,		"errors",	"of the I/O errors, those that cost one place only: it could not be read") \
+	X(bytes_moved,		"bytes",	"bytes copied to where what is pinned stays") \
+	X(segments_released,	"segments",	"segments in which nothing is pinned any more")
 
 #endif /* _UAPI_LINUX_CACHET_COUNTERS_H */

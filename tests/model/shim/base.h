@@ -41,6 +41,7 @@ struct module;
 #define PAGE_SHIFT		12
 #define PAGE_SIZE		4096ul
 #define U32_MAX			0xffffffffu
+#define U64_MAX			(~0ull)
 #define GENMASK(hi, lo)		(~0ul >> (63 - (hi)) & ~0ul << (lo))
 #define EIOCBQUEUED		529
 

@@ -22,7 +22,8 @@ extern struct task_struct model_task;
 #define PF_LOCAL_THROTTLE	4u
 #define rlimit(what)		RLIM_INFINITY
 #define fatal_signal_pending(task)	false
-#define signal_pending(task)	false
+bool model_signal(void);
+#define signal_pending(task)	model_signal()
 #define current_restore_flags(old, mask) \
 	((void)(model_task.flags = (model_task.flags & ~(mask)) | (old)))
 #define get_current_cred()	((const struct cred *)0)
