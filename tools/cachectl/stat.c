@@ -23,7 +23,7 @@ struct stat_args {
 
 struct answer {
 	struct cachet_object_stat stat;	/* Of the last call; sums in the members below */
-	u64 cached, sealed, shared;
+	u64 cached, sealed, shared, pinned;
 	struct cachet_range *ranges;
 	size_t nr, room;
 };
@@ -99,6 +99,7 @@ static int answer_read(struct answer *a, int dev, int fd)
 		a->cached += a->stat.cached_pages;
 		a->sealed += a->stat.sealed_pages;
 		a->shared += a->stat.shared_pages;
+		a->pinned += a->stat.pinned_pages;
 		/* Each call must get further, or the file changed under us */
 		if (!err && a->stat.start_page != UINT64_MAX && a->stat.start_page <= from)
 			err = -EAGAIN;
@@ -132,6 +133,8 @@ static struct json_object *answer_json(const struct answer *a, const char *file)
 	cachet_json_add_u64(obj, "cached_bytes", a->cached * CACHET_PAGE_BYTES);
 	cachet_json_add_u64(obj, "sealed_bytes", a->sealed * CACHET_PAGE_BYTES);
 	cachet_json_add_u64(obj, "shared_bytes", a->shared * CACHET_PAGE_BYTES);
+	cachet_json_add_bool(obj, "pinned", a->stat.flags & CACHET_STAT_PINNED);
+	cachet_json_add_u64(obj, "pinned_bytes", a->pinned * CACHET_PAGE_BYTES);
 	cachet_json_add_double(obj, "cached_ratio", cached_part(a));
 	for (i = 0; i < a->nr; i++) {
 		struct json_object *range = json_object_new_object();
@@ -141,6 +144,7 @@ static struct json_object *answer_json(const struct answer *a, const char *file)
 		cachet_json_add_bool(range, "sealed", a->ranges[i].flags & CACHET_RANGE_SEALED);
 		cachet_json_add_bool(range, "shared", a->ranges[i].flags & CACHET_RANGE_SHARED);
 		cachet_json_add_bool(range, "local", a->ranges[i].flags & CACHET_RANGE_LOCAL);
+		cachet_json_add_bool(range, "pinned", a->ranges[i].flags & CACHET_RANGE_PINNED);
 		json_object_array_add(list, range);
 	}
 	json_object_object_add(obj, "ranges", list);
@@ -161,14 +165,17 @@ static void answer_print(const struct answer *a, const char *file)
 	printf(", %s\n", cachet_size_text(a->cached * CACHET_PAGE_BYTES, text));
 	printf("  sealed     %s\n", cachet_size_text(a->sealed * CACHET_PAGE_BYTES, text));
 	printf("  shared     %s\n", cachet_size_text(a->shared * CACHET_PAGE_BYTES, text));
+	if (a->stat.flags & CACHET_STAT_PINNED)
+		printf("  pinned     %s\n", cachet_size_text(a->pinned * CACHET_PAGE_BYTES, text));
 	for (i = 0; i < a->nr; i++) {
 		const struct cachet_range *r = &a->ranges[i];
 
-		printf("  pages      %llu-%llu%s%s%s\n", ULL(r->start_page),
+		printf("  pages      %llu-%llu%s%s%s%s\n", ULL(r->start_page),
 		       ULL(r->start_page + r->nr_pages - 1),
 		       r->flags & CACHET_RANGE_SEALED ? " sealed" : "",
 		       r->flags & CACHET_RANGE_SHARED ? " shared" : "",
-		       r->flags & CACHET_RANGE_LOCAL ? " local" : "");
+		       r->flags & CACHET_RANGE_LOCAL ? " local" : "",
+		       r->flags & CACHET_RANGE_PINNED ? " pinned" : "");
 	}
 }
 

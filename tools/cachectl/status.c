@@ -84,6 +84,8 @@ static struct json_object *status_json(const struct cachet_status *s)
 	cachet_json_add_u64(obj, "segments_free", s->nr_free);
 	cachet_json_add_u64(obj, "segments_freeing", s->nr_freeing);
 	cachet_json_add_u64(obj, "segments_open", s->nr_open);
+	cachet_json_add_u64(obj, "segments_pinned", s->nr_pinned);
+	cachet_json_add_u64(obj, "segments_pinned_max", s->max_pinned);
 	cachet_json_add_u64(obj, "sets", s->nr_sets);
 	cachet_json_add_u64(obj, "objects_in_use", s->nr_objects);
 	cachet_json_add_u64(obj, "volumes_in_use", s->nr_volumes);
@@ -137,6 +139,10 @@ static void status_print(const struct cachet_status *s, bool verbose)
 	       cachet_size_text((u64)s->nr_free * s->segment_bytes, a));
 	printf("  segments   %u of %s: %u free, %u being freed, %u open\n", s->nr_segments,
 	       cachet_size_text(s->segment_bytes, a), s->nr_free, s->nr_freeing, s->nr_open);
+	if (s->nr_pinned)
+		printf("  pinned     %s of at most %s, in %u segments\n",
+		       cachet_size_text((u64)s->nr_pinned * s->segment_bytes, a),
+		       cachet_size_text((u64)s->max_pinned * s->segment_bytes, b), s->nr_pinned);
 	printf("  dedup      %s not stored twice", cachet_size_text(
 	       cachet_counter_get(s, CACHET_COUNTER_bytes_deduped), a));
 	if (dedup_ratio(s) >= 0)

@@ -86,9 +86,12 @@ static bool map_is_whole(const struct cachet_map *m)
 	return true;
 }
 
-/* What is wrong with where a piece points, or NULL; *ret_worth: how much it counts then. */
+/*
+ * What is wrong with where a piece points, or NULL; *ret_worth: how much it counts then.
+ * @stays: a record says so that is trusted.
+ */
 static const char *piece_problem(const struct check *ck, const struct cachet_piece *p,
-				 bool trusted, enum piece_worth *ret_worth)
+				 bool trusted, bool stays, enum piece_worth *ret_worth)
 {
 	const struct cachet_geometry *geo = &ck->image.super.geo;
 	const struct check_segment *seg = &ck->seg[cachet_segment_of(geo, p->page)];
@@ -109,6 +112,8 @@ static const char *piece_problem(const struct check *ck, const struct cachet_pie
 	/* After a crash what was verified may lie behind what the table says is used. */
 	if (trusted && !seg->crashed && end > seg->used)
 		return "points behind what was written of a segment";
+	if (stays && !seg->pinned)
+		return "pinned, and points into a segment that is not";
 	return NULL;
 }
 
@@ -305,6 +310,9 @@ static int judge(struct check *ck, u32 way, u64 pos, const char **ret_problem)
 {
 	const union cachet_any_record *rec = &ck->set[way];
 	bool trusted = ck->slot[way] == CACHET_SLOT_TRUSTED;
+	/* A head says it of the file, wherever its block 0 is. */
+	bool stays = trusted && rec->head.kind == CACHET_REC_EXTENT &&
+		(rec->head.flags & CACHET_REC_PINNED);
 	bool stale = false, lost = false, none = true;
 	enum fate fate = trusted ? FATE_COUNTS : FATE_DROP;
 	enum piece_worth worth;
@@ -313,7 +321,7 @@ static int judge(struct check *ck, u32 way, u64 pos, const char **ret_problem)
 	int err = 0;
 
 	for (i = 0; i < ck->map.nr; i++) {
-		*ret_problem = piece_problem(ck, &ck->map.piece[i], trusted, &worth);
+		*ret_problem = piece_problem(ck, &ck->map.piece[i], trusted, stays, &worth);
 		if (*ret_problem)
 			return 0;
 		stale |= worth != PIECE_COUNTS;

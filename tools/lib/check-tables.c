@@ -66,6 +66,7 @@ static int visit_segment(void *arg, u32 nr, enum cachet_slot slot,
 		seg->used = info->used;
 		seg->room = cachet_segment_pages(geo);
 		seg->state = info->state;
+		seg->pinned = info->class == CACHET_CLASS_PINNED;
 		seg->trusted = slot == CACHET_SLOT_TRUSTED;
 		seg->crashed = check_segment_crashed(ck, info);
 		seg->summary = info->flags & CACHET_SEGMENT_SUMMARY;

@@ -17,6 +17,7 @@ struct check_segment {
 	u32	used;		/* Pages */
 	u32	room;		/* Pages before the summary, or all */
 	u8	state;		/* enum cachet_segment_state */
+	bool	pinned;		/* Of the class that reuse does not take */
 	bool	summary;	/* Its summary is good */
 	bool	trusted;
 	bool	crashed;	/* While it was in use: its end may be torn, or beyond `used` */
