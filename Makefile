@@ -77,6 +77,7 @@ vm-helpers:
 	@$(CC) -O1 -Wall -o $(O)/vm-helpers/ioctl-abuse tests/vm/helpers/ioctl-abuse.c
 	@$(CC) -O1 -Wall -o $(O)/vm-helpers/flip-bits tests/vm/helpers/flip-bits.c
 	@$(CC) -O1 -Wall -Wextra -o $(O)/vm-helpers/damage tests/vm/helpers/damage.c
+	@$(CC) -O1 -Wall -Wextra -o $(O)/vm-helpers/pins tests/vm/helpers/pins.c
 	@$(MAKE) -s -C tools O=$(O) $(O)/tools/unit/check-image
 	@cp $(O)/tools/unit/check-image $(O)/vm-helpers/
 	@$(CC) -O1 -Wall -Wextra -o $(O)/vm-helpers/exercise tests/vm/helpers/exercise.c

@@ -12,7 +12,8 @@
 # known which versions may be seen (helpers/stress.c). The files are several times what the
 # caches have room for, memory is short, the page cache is dropped all the time. Meanwhile
 # two caches are attached and detached in all orders, also with the module; one more
-# mount comes and goes; caches are synced, scrubbed, asked, checked, change block sizes.
+# mount comes and goes; caches are synced, scrubbed, asked, checked, change block sizes;
+# files are pinned and unpinned, segments swept and culled.
 #
 # Files of 9p are changed in a part of their own, the last quarter, while one cache stays:
 # this server has no versions of files, so what is written while a cache is away no cache
@@ -105,25 +106,34 @@ collect() {
 
 # More commands, which race with attach and detach and so may fail.
 asker() {
-	local n=$((VM_SEED * 7)) file command
+	local n=$((VM_SEED * 7)) file command what word pins=$VM_HELPERS/pins mounts=(nfs smb 9p)
 	while [ ! -e /run/stress.stop ]; do
 		n=$((n + 1))
 		file=/mnt/nfs/f$((n % 20))a
-		case $((n % 8)) in
-		0) command="sync --all --seal" ;;
-		1) command="stat $file" ;;
-		2) command="status --json" ;;
-		3) command="scrub --rate=max one" ;;
-		4) command="volumes two" ;;
-		5) command="block-size --file=$file $((16 << n % 5))K" ;;
-		6) command="scrub --rate=8M two" ;;
-		7) command="events" ;;
+		case $((n % 13)) in
+		0) command="cachectl sync --all --seal" ;;
+		1) command="cachectl stat $file" ;;
+		2) command="cachectl status --json" ;;
+		3) command="cachectl scrub --rate=max one" ;;
+		4) command="cachectl volumes two" ;;
+		5) command="cachectl block-size --file=$file $((16 << n % 5))K" ;;
+		6) command="cachectl scrub --rate=8M two" ;;
+		7) command="cachectl events" ;;
+		8) command="$pins pin /mnt/b/big /mnt/b/f.a[a-m]" ;;
+		9) command="$pins pin /mnt/${mounts[n / 13 % 3]}/f$((n % 20))a" ;;
+		10) command="$pins unpin /mnt/b/big /mnt/b/f.a[a-m]" ;;
+		11) command="$pins sweep two" ;;
+		12) command="$pins cull one coldest" ;;
 		esac
+		read -ra word <<<"$command"
+		what="${word[0]##*/} ${word[1]}"
 		# shellcheck disable=SC2086	# words
-		if cachectl $command >/run/asker.out 2>&1; then
-			echo "$command" >>/run/asker.done
+		if $command >/run/asker.out 2>&1; then
+			echo "$what" >>/run/asker.done
 		elif grep -q 'mismatch\|bad' /run/asker.out; then
-			{ echo "cachectl $command:"; cat /run/asker.out; } >>/run/asker.wrong
+			{ echo "$command:"; cat /run/asker.out; } >>/run/asker.wrong
+		else
+			echo "$what: failed" >>/run/asker.done
 		fi
 		sleep 0.1
 	done
@@ -186,6 +196,10 @@ while kill -0 $stress 2>/dev/null; do
 	done
 	[ $((round % 2)) = 1 ] || did "second mount" mount_b
 	did "second mount read" same_b
+	# Its files may be in a cache that is detached.
+	if "$VM_HELPERS/pins" pin /mnt/b/* >/run/out 2>&1; then
+		did "second mount pinned" true
+	fi
 	[ $((round % 3)) != 0 ] || did "second unmounted with a cache" umount_b
 	sleep "$((RANDOM % 3)).$((RANDOM % 10))"
 	for tag in "${tags[@]}"; do
@@ -242,7 +256,7 @@ echo "$round rounds"
 for what in "${!did[@]}"; do
 	echo "$what: ${did[$what]}"
 done
-sort /run/asker.done | cut -d' ' -f1 | uniq -c
+sort /run/asker.done | uniq -c
 for what in "${!sum[@]}"; do
 	echo "counter $what: ${sum[$what]}"
 done | sort

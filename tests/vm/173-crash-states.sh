@@ -12,6 +12,10 @@
 # attaches, and every file reads as the server has it (helpers/crash-states.c). The next
 # round begins with such a state.
 #
+# Some files were pinned before the first round. In each state of each round they are, and
+# nothing of them comes from the server. Others are pinned and unpinned meanwhile, segments
+# are swept and culled.
+#
 # What is written here goes to a 9p server, with the sanitizers to one of SMB. One file of
 # it is written to while the server is stopped, and then has no space: it never has these
 # bytes. To a 9p server the file is the same, so that nothing but their not being
@@ -112,6 +116,10 @@ else
 		pages[i]=$((i * 12 + 5))
 		bytes count="${pages[i]}" of=$written/file$i
 	done
+	bytes count=5003 iflag=count_bytes of=$tree/keep0
+	bytes count=70000 iflag=count_bytes of=$tree/keep1
+	bytes count=75 of=$tree/keep2
+	cp $tree/large0 $tree/keep3
 	truncate -s 800K $written/never
 	truncate -s 600K $tree/same0
 	sync
@@ -268,9 +276,22 @@ ahead() {
 	dmsetup message cut 0 mark end
 }
 
+pins() { "$VM_HELPERS/pins" "$@"; }
+
+# Others than those that stay all the time.
+pin_some() {
+	some
+	cat "/mnt/nfs/$f" >/dev/null
+	pins pin "/mnt/nfs/$f" /mnt/written/file$((RANDOM % 6)) >/run/pins
+	some
+	pins unpin "/mnt/nfs/$f" /mnt/written/file$((RANDOM % 6))
+	[ $((RANDOM % 2)) = 0 ] || pins sweep cut >/run/pins
+	[ $((RANDOM % 2)) = 0 ] || pins cull cut coldest 2>/run/pins || grep -q ENOENT /run/pins
+}
+
 act() {
 	local f pid
-	case $((RANDOM % 9)) in
+	case $((RANDOM % 11)) in
 	0 | 1 | 2)
 		change_some
 		read_much
@@ -297,6 +318,7 @@ act() {
 		read_much
 		cat /mnt/written/* >/dev/null
 		;;
+	9 | 10) pin_some ;;
 	esac
 }
 
@@ -359,6 +381,13 @@ done
 
 mount -o noatime "$loop" /mnt/cache
 cachectl format --size 9M --segment-size 1M --block-size 64K --tag cut $cache
+cachectl attach $cache
+mounts_on
+cat /mnt/nfs/keep* >/dev/null
+pins pin /mnt/nfs/keep* >/run/pins
+cachectl sync --seal cut
+mounts_off
+cachectl detach cut
 try_umount /mnt/cache
 
 rm -f "$kept".*

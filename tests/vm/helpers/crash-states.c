@@ -24,7 +24,8 @@
  * Each state (replay-log.c) is mounted, so that XFS recovers; cachectl's check must find
  * nothing wrong; the cache is attached, the trees are mounted, and all their files must
  * be what GOOD has; then everything is taken down, in order, and for one state in eight
- * the check must be content again, digests included.
+ * the check must be content again, digests included. Files whose names begin with "keep"
+ * are read first: they must be pinned, and nothing of them may come from the server.
  *
  * No program is started for a state: where the processor is emulated that would take
  * more time than all the rest. Exit: 0, 1: a state failed, 2: something else.
@@ -72,7 +73,7 @@ enum step {
 
 /* What is counted; in the totals in this order. */
 #define COUNTS(X) X(states) X(with_loss) X(at_risk) X(lost) X(torn) X(crashed) \
-	X(verified) X(dropped) X(unacked) X(served) X(missed)
+	X(verified) X(dropped) X(unacked) X(served) X(missed) X(pinned)
 enum count {
 #define X(name) COUNT_##name,
 	COUNTS(X)
@@ -295,6 +296,33 @@ static void check_tree(const struct tree *t, uint64_t *rnd)
 		check_file(t, &t->file[(first + i) % t->nr], rnd);
 }
 
+static bool is_kept(const struct file *f)
+{
+	return !strncmp(f->name, "keep", 4);
+}
+
+static void check_pin(const struct tree *t, const struct file *f)
+{
+	static struct cachet_range range[64];
+	struct cachet_object_stat s = { .nr_ranges = 64, .ranges = (uintptr_t)range };
+	uint64_t pages = (f->bytes + CACHET_PAGE_BYTES - 1) / CACHET_PAGE_BYTES;
+	char path[512];
+	int err;
+
+	snprintf(path, sizeof(path), "%s/%s", t->dir, f->name);
+	s.fd = open(path, O_RDONLY);
+	if (s.fd < 0)
+		failed("%s: %s", path, strerror(errno));
+	err = cachet_device_object_stat(dev, &s);
+	if (err)
+		failed("stat of %s: %s", path, strerror(-err));
+	if (!(s.flags & CACHET_STAT_PINNED) || s.pinned_pages != pages)
+		failed("%s was pinned: it %s, and %llu of %llu pages stay", path,
+		       s.flags & CACHET_STAT_PINNED ? "is" : "is not", ULL(s.pinned_pages),
+		       ULL(pages));
+	close(s.fd);
+}
+
 /* With patience, for what closes files late. */
 static void unmount(const char *dir)
 {
@@ -347,6 +375,32 @@ static void count_status(const char *tag)
 		failed("I/O errors");
 }
 
+/* What was pinned before all this began. */
+static void check_kept(const char *tag, uint64_t *rnd)
+{
+	const struct tree *t;
+	const struct file *f;
+	struct cachet_status s;
+	int err;
+
+	for (t = tree; t < tree + nr_trees; t++)
+		for (f = t->file; f < t->file + t->nr; f++)
+			if (is_kept(f))
+				check_file(t, f, rnd);
+	err = cachet_device_status(dev, tag, &s);
+	if (err || cachet_counter_get(&s, CACHET_COUNTER_bytes_missed))
+		failed("%llu bytes of pinned files came from the server",
+		       ULL(cachet_counter_get(&s, CACHET_COUNTER_bytes_missed)));
+	for (t = tree; t < tree + nr_trees; t++) {
+		for (f = t->file; f < t->file + t->nr; f++) {
+			if (!is_kept(f))
+				continue;
+			check_pin(t, f);
+			counts[COUNT_pinned] += f->bytes;
+		}
+	}
+}
+
 static void judge(uint64_t rnd)
 {
 	const struct cachet_attach_options options = { .commit_ms = draw(&rnd) & 1 ? 100 : 0 };
@@ -373,6 +427,7 @@ static void judge(uint64_t rnd)
 		if (mount(tree[i].source, tree[i].dir, tree[i].type, MS_NOATIME, tree[i].options))
 			failed("mount %s: %s", tree[i].dir, strerror(errno));
 	took(STEP_trees);
+	check_kept(tag, &rnd);
 	for (i = 0; i < nr_trees; i++)
 		check_tree(&tree[(first + i) % nr_trees], &rnd);
 	took(STEP_read);
@@ -432,8 +487,8 @@ static void report(void)
 	printf("%lu states of %u log entries, %llu with losses: of %llu writes at risk %llu lost, %llu torn\n",
 	       n, replay.nr, ULL(counts[COUNT_with_loss]), ULL(counts[COUNT_at_risk]),
 	       ULL(counts[COUNT_lost]), ULL(counts[COUNT_torn]));
-	printf("%llu bytes from the cache, %llu from the server; suspect blocks: %llu verified, %llu dropped; %llu files with local writes dropped\n",
-	       ULL(counts[COUNT_served]), ULL(counts[COUNT_missed]), ULL(counts[COUNT_verified]),
+	printf("%llu bytes from the cache, %llu of them pinned, %llu from the server; suspect blocks: %llu verified, %llu dropped; %llu files with local writes dropped\n",
+	       ULL(counts[COUNT_served]), ULL(counts[COUNT_pinned]), ULL(counts[COUNT_missed]), ULL(counts[COUNT_verified]),
 	       ULL(counts[COUNT_dropped]), ULL(counts[COUNT_unacked]));
 	printf("ms for each state:");
 	for (i = 0; i < NR_STEPS && n; i++)

@@ -64,6 +64,9 @@ static const struct {
 	{ CACHET_IOC_VOLUMES, "volumes" },
 	{ CACHET_IOC_BLOCK_SIZE, "block_size" },
 	{ CACHET_IOC_SCRUB, "scrub" },
+	{ CACHET_IOC_PIN, "pin" },
+	{ CACHET_IOC_SWEEP, "sweep" },
+	{ CACHET_IOC_CULL, "cull" },
 };
 #define NR_ALL (sizeof(all) / sizeof(all[0]))
 
@@ -178,6 +181,76 @@ static void wrong_tags(const char *tag)
 	CALL("scrub, one slot too far", CACHET_IOC_SCRUB, &sc, EINVAL);
 	sc.slot = sc.nr_slots;
 	CALL("scrub, at the end", CACHET_IOC_SCRUB, &sc, 0);
+}
+
+static void wrong_sweeps(const char *tag)
+{
+	struct cachet_sweep s = { .version = CACHET_ABI_VERSION };
+	struct cachet_cull c = { .version = CACHET_ABI_VERSION };
+
+	fill_tag(s.tag, ".");
+	fill_tag(c.tag, ".");
+	CALL("sweep, bad tag", CACHET_IOC_SWEEP, &s, EINVAL);
+	CALL("cull, bad tag", CACHET_IOC_CULL, &c, EINVAL);
+	fill_tag(s.tag, "nobody");
+	fill_tag(c.tag, "nobody");
+	CALL("sweep, unknown", CACHET_IOC_SWEEP, &s, ENOENT);
+	CALL("cull, unknown", CACHET_IOC_CULL, &c, ENOENT);
+	fill_tag(s.tag, tag);
+	fill_tag(c.tag, tag);
+	s.reserved = 1;
+	CALL("sweep, reserved", CACHET_IOC_SWEEP, &s, EINVAL);
+	s.reserved = 0;
+	CALL("sweep", CACHET_IOC_SWEEP, &s, 0);
+	s.set = s.nr_sets + 1;
+	CALL("sweep, one set too far", CACHET_IOC_SWEEP, &s, EINVAL);
+	s.set = ~0ull;
+	CALL("sweep, set", CACHET_IOC_SWEEP, &s, EINVAL);
+	c.segment = CACHET_CULL_COLDEST - 1;
+	CALL("cull, no such segment", CACHET_IOC_CULL, &c, EINVAL);
+	c.segment = 0;
+	c.generation = ~0ull;
+	CALL("cull, another generation", CACHET_IOC_CULL, &c, ESTALE);
+}
+
+static void wrong_pins(const char *tag, int fd, int lfd)
+{
+	struct cachet_pin p;
+
+#define RESET_PIN() memset(&p, 0, sizeof(p)), p.version = CACHET_ABI_VERSION, p.fd = fd
+	RESET_PIN();
+	p.flags = 2;
+	CALL("pin, flags", CACHET_IOC_PIN, &p, EINVAL);
+	RESET_PIN();
+	p.reserved = 1;
+	CALL("pin, reserved", CACHET_IOC_PIN, &p, EINVAL);
+	RESET_PIN();
+	p.fd = -1;
+	fill_tag(p.tag, tag);
+	CALL("pin, no file", CACHET_IOC_PIN, &p, EINVAL);
+	p.flags = CACHET_PIN_CLEAR;
+	CALL("unpin, nobody's fingerprint", CACHET_IOC_PIN, &p, ENOENT);
+	fill_tag(p.tag, "nobody");
+	CALL("unpin, unknown", CACHET_IOC_PIN, &p, ENOENT);
+	fill_tag(p.tag, "..");
+	CALL("unpin, bad tag", CACHET_IOC_PIN, &p, EINVAL);
+	RESET_PIN();
+	p.fd = lfd;
+	CALL("pin, local file", CACHET_IOC_PIN, &p, ENXIO);
+	p.fd = 999;
+	CALL("pin, closed", CACHET_IOC_PIN, &p, EBADF);
+	RESET_PIN();
+	p.start_page = ~0ull - 1;
+	CALL("pin, behind the end", CACHET_IOC_PIN, &p, 0);
+	if (p.pages || p.start_page != ~0ull) {
+		printf("pin, behind the end: %llu pages, start %llx\n", (unsigned long long)p.pages,
+		       (unsigned long long)p.start_page);
+		bad++;
+	}
+	RESET_PIN();
+	p.flags = CACHET_PIN_CLEAR;
+	CALL("unpin", CACHET_IOC_PIN, &p, 0);
+	CALL("unpin, again", CACHET_IOC_PIN, &p, 0);
 }
 
 static void wrong_attach(const char *local)
@@ -337,6 +410,7 @@ static void wrong_stat(const char *tag, const char *net, const char *local)
 		printf("volumes, after the last: %u\n", v.nr);
 		bad++;
 	}
+	wrong_pins(tag, fd, lfd);
 	close(fd), close(lfd), close(dir), close(ndir);
 }
 
@@ -419,6 +493,9 @@ static void random_calls(const char *tag, const char *net, unsigned long nr)
 			struct cachet_tag *t = (void *)buf;
 			struct cachet_status *st = (void *)buf;
 			struct cachet_scrub *sc = (void *)buf;
+			struct cachet_pin *pin = (void *)buf;
+			struct cachet_sweep *sw = (void *)buf;
+			struct cachet_cull *cull = (void *)buf;
 
 			memset(buf, 0, size);
 			memcpy(buf, &v, 4);
@@ -452,6 +529,21 @@ static void random_calls(const char *tag, const char *net, unsigned long nr)
 				fill_tag(sc->tag, tag);
 				sc->slot = some();
 				sc->max_bytes = some();
+				break;
+			case CACHET_IOC_PIN:
+				fill_tag(pin->tag, tag);
+				pin->fd = rnd() & 3 ? fd : -1;
+				pin->flags = (uint32_t)rnd() & CACHET_PIN_CLEAR;
+				pin->start_page = rnd() & 1 ? 0 : some();
+				break;
+			case CACHET_IOC_SWEEP:
+				fill_tag(sw->tag, tag);
+				sw->set = rnd() & 1 ? 0 : some();
+				break;
+			case CACHET_IOC_CULL:
+				fill_tag(cull->tag, tag);
+				cull->segment = rnd() & 1 ? CACHET_CULL_COLDEST : (uint32_t)some() % 16;
+				cull->generation = some();
 				break;
 			}
 			if (rnd() & 1) {
@@ -518,6 +610,7 @@ int main(int argc, char **argv)
 		if (!strcmp(mode, "wrong") && argc == 5) {
 			wrong_frame();
 			wrong_tags(argv[2]);
+			wrong_sweeps(argv[2]);
 			wrong_attach(argv[4]);
 			wrong_stat(argv[2], argv[3], argv[4]);
 			wrong_read();
