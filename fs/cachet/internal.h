@@ -275,6 +275,7 @@ struct cachet_volume {
 };
 
 void cachet_volume_acquire(struct fscache_volume *vcookie);
+bool cachet_volume_ready(struct cachet_volume *vol);
 void cachet_volume_free(struct fscache_volume *vcookie);
 int cachet_volume_set_block(struct cachet_cache *cache, u64 id, u8 shift);
 int cachet_volume_next(struct cachet_cache *cache, u64 after, struct cachet_volume_info *ret);

@@ -431,7 +431,7 @@ bool cachet_object_lookup(struct fscache_cookie *cookie)
 	bool is_new;
 	loff_t size;
 
-	if (cachet_cache_out(cache))
+	if (cachet_cache_out(cache) || !cachet_volume_ready(vol))
 		return false;
 	object_fp(cache, vol, cookie, fp);
 	cookie_coherency(cookie, &coherency, &size);

@@ -14,6 +14,9 @@
 #include "internal.h"
 #include "trace.h"
 
+/* The slot of a volume that is not recorded. */
+#define NO_SLOT	(~0u)
+
 /*
  * The volumes of a page that can't be read are gone. Their slots are bad, not empty:
  * behind an empty one nobody looks.
@@ -171,18 +174,54 @@ static int record(struct cachet_cache *cache, struct fscache_volume *vcookie,
 	vol->id = v->id;
 	vol->generation = v->generation;
 	vol->block_shift = v->block_shift;
-	vol->slot = slot;
 	vol->last_use = v->last_use;
+	smp_store_release(&vol->slot, slot);	/* Last: see cachet_volume_ready() */
 out:
 	kfree(v);
 	return err;
+}
+
+/* Under volume_lock. Return: 0; -errno: its files are not cached, for now. */
+static int try_record(struct cachet_volume *vol)
+{
+	struct fscache_volume *vcookie = vol->vcookie;
+
+	/* Should record() fail: when that was. */
+	vol->last_use = cachet_now();
+	/* Coherency data that can't be kept can't be compared. */
+	if (vcookie->coherency_len > CACHET_VOLUME_COHERENCY_BYTES)
+		return -EFBIG;
+	return record(vol->cache, vcookie, vol);
+}
+
+/**
+ * cachet_volume_ready - may files of a volume be cached?
+ * @vol: volume
+ *
+ * May sleep; takes volume_lock. What was not recorded, for want of memory or of a place in
+ * the table, is tried again, each second at most: that may mean to read all of the table.
+ */
+bool cachet_volume_ready(struct cachet_volume *vol)
+{
+	bool ready;
+
+	if (smp_load_acquire(&vol->slot) != NO_SLOT)
+		return true;
+	mutex_lock(&vol->cache->volume_lock);
+	if (vol->slot == NO_SLOT && vol->last_use != cachet_now())
+		try_record(vol);
+	ready = vol->slot != NO_SLOT;
+	mutex_unlock(&vol->cache->volume_lock);
+	return ready;
 }
 
 /**
  * cachet_volume_acquire - fscache: a volume begins to use the cache
  * @vcookie: has no cache_priv yet
  *
- * Sets cache_priv on success; without it fscache does not cache the volume.
+ * Sets cache_priv, also if the volume can't be recorded: then the lookup of each file
+ * fails. Were it left NULL fscache would not look up, and forget that an invalidation
+ * waits for that: its access stays, and keeps the cookie hashed when it is freed.
  */
 void cachet_volume_acquire(struct fscache_volume *vcookie)
 {
@@ -190,23 +229,15 @@ void cachet_volume_acquire(struct fscache_volume *vcookie)
 	struct cachet_volume *vol;
 	int err;
 
-	/* Coherency data that can't be kept can't be compared. */
-	if (vcookie->coherency_len > CACHET_VOLUME_COHERENCY_BYTES)
-		return;
-	vol = kzalloc(sizeof(*vol), GFP_KERNEL);
-	if (!vol)
-		return;
+	vol = kzalloc(sizeof(*vol), GFP_KERNEL | __GFP_NOFAIL);
 	vol->cache = cache;
 	vol->vcookie = vcookie;
+	vol->slot = NO_SLOT;
 	mutex_lock(&cache->volume_lock);
-	err = record(cache, vcookie, vol);
-	if (err) {
-		mutex_unlock(&cache->volume_lock);
+	err = try_record(vol);
+	if (err)
 		pr_warn_ratelimited("%s: volume '%s' is not cached: no place in the volume table (%d)\n",
 				    cache->super.tag, vcookie->key + 1, err);
-		kfree(vol);
-		return;
-	}
 	list_add(&vol->link, &cache->volumes);
 	mutex_unlock(&cache->volume_lock);
 
@@ -214,7 +245,8 @@ void cachet_volume_acquire(struct fscache_volume *vcookie)
 	/* While it is cached, its accesses do not fall to zero. */
 	atomic_inc(&vcookie->n_accesses);
 	trace_cachet_volume(cache, vol->id, vol->generation, true);
-	cachet_event(cache, CACHET_EVENT_VOLUME, vol->id, 0);
+	if (!err)
+		cachet_event(cache, CACHET_EVENT_VOLUME, vol->id, 0);
 }
 
 static void release(struct cachet_volume *vol)
@@ -239,7 +271,7 @@ void cachet_volume_free(struct fscache_volume *vcookie)
 	cache = vol->cache;
 	mutex_lock(&cache->volume_lock);
 	list_del_init(&vol->link);
-	if (test_bit(FSCACHE_VOLUME_INVALIDATE, &vcookie->flags)) {
+	if (vol->slot != NO_SLOT && test_bit(FSCACHE_VOLUME_INVALIDATE, &vcookie->flags)) {
 		v = kmalloc(sizeof(*v), GFP_NOFS | __GFP_NOFAIL);
 		if (!slot_read(cache, vol->slot, v) && v->id == vol->id) {
 			v->generation = cachet_new_generation(cache);

@@ -48,6 +48,8 @@ struct module;
 #define READ_ONCE(x)		(x)
 #define WRITE_ONCE(x, v)	((x) = (v))
 #define smp_mb()		((void)0)
+#define smp_load_acquire(p)	(*(p))
+#define smp_store_release(p, v)	(*(p) = (v))
 #define smp_mb__after_atomic()	((void)0)
 #define cond_resched()		((void)0)
 #define cmpxchg(p, old, new)	({ typeof(*(p)) was_ = *(p); if (was_ == (old)) *(p) = (new); was_; })
