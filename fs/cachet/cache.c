@@ -350,7 +350,6 @@ static struct cachet_cache *cache_alloc(void)
 	INIT_LIST_HEAD(&cache->free);
 	INIT_LIST_HEAD(&cache->freeing);
 	INIT_LIST_HEAD(&cache->closed);
-	INIT_LIST_HEAD(&cache->pinned);
 	init_waitqueue_head(&cache->idle_wait);
 	INIT_WORK(&cache->reclaim_work, cachet_reclaim_work);
 	for (i = 0; i < CACHET_SET_LOCKS; i++)

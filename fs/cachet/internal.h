@@ -121,7 +121,7 @@ void cachet_event_close(void *reader);
 
 /* A segment, in memory for as long as the cache is attached: 64 bytes at most. */
 struct cachet_seg {
-	struct list_head link;		/* In cache->free, freeing, closed or pinned, or empty */
+	struct list_head link;		/* In cache->free, freeing or closed, or empty */
 	u64	generation;		/* Extents with another one are void */
 	atomic_t readers;		/* Reads under way; not reused before they end */
 	u32	used;			/* Pages appended */
@@ -196,7 +196,6 @@ struct cachet_cache {
 	struct list_head free;
 	struct list_head freeing;
 	struct list_head closed;	/* Of the ordinary class; coldest first, roughly */
-	struct list_head pinned;	/* Closed, of the pinned class */
 	u32		nr_free;
 	u32		nr_freeing;
 	u32		nr_open;

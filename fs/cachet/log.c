@@ -246,13 +246,13 @@ static void load_bad(struct cachet_cache *cache, struct cachet_seg *seg)
 	cache->nr_freeing++;
 }
 
-/* A closed segment goes where those of its class are. Under log_lock, or at attach. */
+/* Those that are pinned are in no list: nobody looks for the coldest of them. */
 static void list_closed(struct cachet_cache *cache, struct cachet_seg *seg)
 {
 	seg->state = CACHET_SEG_CLOSED;
 	if (seg->class == CACHET_CLASS_PINNED)
-		list_add_tail(&seg->link, &cache->pinned);
-	else if (seg->live)
+		return;
+	if (seg->live)
 		list_add_tail(&seg->link, &cache->closed);
 	else
 		list_add(&seg->link, &cache->closed);

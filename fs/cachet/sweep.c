@@ -60,9 +60,9 @@ static bool release_unseen(struct cachet_cache *cache, struct cachet_seg *seg)
 	seg->flags = (seg->flags & ~CACHET_SEG_UNSEEN) | CACHET_SEG_DIRTY;
 	cache->nr_pinned--;
 	if (seg->live)
-		list_move_tail(&seg->link, &cache->closed);
+		list_add_tail(&seg->link, &cache->closed);
 	else
-		list_move(&seg->link, &cache->closed);
+		list_add(&seg->link, &cache->closed);
 	trace_cachet_segment(cache, seg - cache->seg, seg->generation, seg->live,
 			     CACHET_SEG_RELEASED_WHY);
 	return true;

@@ -205,6 +205,7 @@ bool cachet_volume_ready(struct cachet_volume *vol)
 {
 	bool ready;
 
+	/* Pairs with the release of record(): with the slot the rest of @vol is seen. */
 	if (smp_load_acquire(&vol->slot) != NO_SLOT)
 		return true;
 	mutex_lock(&vol->cache->volume_lock);

@@ -262,6 +262,8 @@ for what in "${!sum[@]}"; do
 done | sort
 
 assert_gt "${sum[bytes_read]}" "$min_served" "bytes that came from the caches"
+assert_gt "${did[second mount pinned]:-0}" 0 "times that files were pinned"
+assert_gt "${sum[bytes_moved]}" 0 "bytes moved to where what is pinned stays"
 assert_gt "${sum[segments_reused]}" "$min_reused" "segments reused"
 assert_eq "${sum[digest_mismatches]}" 0 "blocks that did not match their digest"
 assert_eq "${sum[io_errors]}" 0 "I/O errors"
