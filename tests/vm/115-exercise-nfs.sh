@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # title: random operations on files of NFS: never a wrong byte
-# timeout: 600
+# timeout: 1200
 #
 # Invariants 1, 3 and 4 for whatever a program can do to a file here, and a server to the
 # same file meanwhile (helpers/exercise.c). Blocks of several sizes, so that what is

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # title: random operations on files of SMB 3.1.1: never a wrong byte
-# timeout: 600
+# timeout: 1200
 #
 # As 115, with Samba. Here what is written stays in the cache, and a file that is cut and
 # grown again has shown its old bytes with other caches (invariant 4). The server tells

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # title: random operations on files of 9p: never a wrong byte
-# timeout: 600
+# timeout: 1200
 #
 # As 115, with diod. Here what is written stays in the cache. This server gives each
 # version of a file the number 0, for which the client caches only with ignoreqv: whatever

@@ -17,7 +17,8 @@
  *   --total FILE		write there how many operations there were
  *
  * DIR is SERVER-DIR, mounted. KIND is nfs, smb or 9p; it says what is done to the files, but
- * for what is named in WITHOUT, as it stands in the table at the end, or "changes":
+ * for what is named in WITHOUT, as it stands in the table at the end, or "changes", or
+ * "changes by both":
  *
  *   nfs	changed by the server itself, while they are open here; or here; or by both, one
  *	after the other. Who opens a file sees at least what was done then (close-to-open)
@@ -69,6 +70,7 @@ static struct mount {
 	const char *dir;
 	uint32_t ops;		/* That are done to its files: 1 << OP_... */
 	bool	still;		/* None is changed */
+	bool	apart;		/* None is changed here and by the server */
 } mounts[MAX_MOUNTS];
 static unsigned int nr_mounts, nr_workers = 8;
 static unsigned int seconds = 60, stage_seconds = 12, stuck_seconds = 120, margin_mib;
@@ -511,6 +513,8 @@ static void make_files(void)
 				f->mount = m;
 				f->kind = mounts[m].still ? STILL :
 					  nfs ? of_nfs[round % 5] : of_others[round % 3];
+				if (mounts[m].apart && f->kind == MIXED)
+					f->kind = LOCAL;
 				f->pair = pair;
 				f->max = sizes[round % 4] / SECTOR * 5 / 4;
 				snprintf(f->path, sizeof(f->path), "%s/f%u%c", mounts[m].dir,
@@ -600,6 +604,10 @@ static bool add_mount(char *arg)
 		if (!strcmp(name, "changes")) {
 			m->still = true;
 			m->ops &= (1u << OP_WRITE) - 1 + (1u << OP_AT_SERVER) + (1u << OP_WHEN_QUIET);
+			continue;
+		}
+		if (!strcmp(name, "changes by both")) {
+			m->apart = true;
 			continue;
 		}
 		for (op = 0; op < NR_OPS && strcmp(op_names[op], name); op++)
