@@ -133,6 +133,45 @@ void broken(const char *fmt, ...)
 	__builtin_unreachable();
 }
 
+static bool in_memory(int fd, uint64_t page_at)
+{
+	unsigned char there = 0;
+	void *map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, page_at);
+
+	if (map == MAP_FAILED)
+		return false;
+	mincore(map, 4096, &there);
+	munmap(map, 4096);
+	return there & 1;
+}
+
+/* The sectors in which a file is not what the server has, now that nobody changes it. */
+static void tell_differences(const struct file *f)
+{
+	static unsigned char here[SECTOR], there[SECTOR];
+	int a = open(f->path, O_RDONLY), b = open(f->server_path, O_RDONLY);
+	uint32_t s, first = 0, nr = 0, told = 0;
+	bool differs;
+
+	for (s = 0; a >= 0 && b >= 0 && s <= f->max && told < 8; s++) {
+		ssize_t n = pread(a, here, SECTOR, (off_t)s * SECTOR);
+
+		differs = s < f->max && (n != pread(b, there, SECTOR, (off_t)s * SECTOR) ||
+					 (n > 0 && memcmp(here, there, n)));
+		if (differs && !nr++)
+			first = s;
+		if (differs || !nr)
+			continue;
+		fprintf(stderr, "  sectors %u to %u differ from the server's\n", first, s);
+		nr = 0;
+		told++;
+	}
+	if (a >= 0)
+		close(a);
+	if (b >= 0)
+		close(b);
+}
+
 /* What else can be found out about a place where a wrong byte was. */
 static void look_again(uint64_t at, const char *how, const char *path, int flags, bool forget)
 {
@@ -141,8 +180,11 @@ static void look_again(uint64_t at, const char *how, const char *path, int flags
 	ssize_t n;
 	int fd = open(path, O_RDONLY | flags);
 
-	if (fd >= 0 && forget)
+	if (fd >= 0 && forget) {
 		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+		if (in_memory(fd, page_at))
+			fprintf(stderr, "  its page can't be forgotten now\n");
+	}
 	n = fd < 0 ? -1 : pread(fd, page, sizeof(page), page_at);
 	if (n < 0) {
 		fprintf(stderr, "  %s: %s\n", how, strerror(errno));
@@ -181,6 +223,11 @@ void wrong_bytes(const struct look *look, const struct wrong *w)
 	look_again(at, "read again", f->path, 0, false);
 	look_again(at, "forgotten and read again", f->path, 0, true);
 	look_again(at, "read with O_DIRECT", f->path, O_DIRECT, false);
+	tell_differences(f);
+	fflush(NULL);
+	snprintf(text, sizeof(text), "cachectl stat %s >&2", f->path);
+	if (system(text))
+		fprintf(stderr, "  what is cached of it is not known\n");
 	fail_with(1);
 	__builtin_unreachable();
 }
