@@ -413,11 +413,14 @@ static void unpin(u32 file)
 /* Who sweeps, or scrubs, or pins, is interrupted now and then, and goes on later. */
 bool model_signal(void)
 {
-	return world_pins && one_in(50);
+	return world_pins && one_in(20);
 }
 
-/* Some sets of a sweep that may have begun before a crash, or all of one. */
-static void sweep(bool all)
+/*
+ * Some sets of a sweep that may have begun before a crash, or all of one, in which a file may
+ * be pinned again that was not when the sweep passed it.
+ */
+static void sweep(bool all, u32 file)
 {
 	struct cachet_sweep told = { .set = all ? 0 : the_cache->sweep_set };
 	int ret;
@@ -426,6 +429,8 @@ static void sweep(bool all)
 		ret = cachet_sweep(the_cache, &told);
 		if (ret)
 			model_fail("a sweep failed: %d", ret);
+		if (told.set < told.nr_sets && file != BURN_FILE && client[file].open && one_in(2))
+			pin(file);
 	} while (all && told.set < told.nr_sets);
 }
 
@@ -449,7 +454,7 @@ static void act_pin(u32 file)
 	else if (what < 7)
 		unpin(file);
 	else if (what < 11)
-		sweep(one_in(2));
+		sweep(one_in(2), file);
 	else
 		cull();
 }
