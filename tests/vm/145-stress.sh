@@ -34,17 +34,21 @@ if [ "$VM_KERNEL" != uml ]; then
 	min_served=$((VM_SECONDS * 20 << 10)) min_reused=$((VM_SECONDS / 12))
 fi
 last=$((VM_SECONDS / 4)) first=$((VM_SECONDS - VM_SECONDS / 4))
-without='' nfs_without='' p9_without='' mapped=()
+without='' nfs_without='' locked='' mapped=() locks=()
 if [ "$VM_KERNEL" != stock ]; then
 	# What is mapped is not safe in UML with two processors, be it of a network or not: see
 	# map_read() of stress-ops.c. A store may get lost likewise.
 	without="written mapped" mapped=(--map-by-kernel)
 	# The clients of Linux 7.3. NFS shows the bytes of before, or writes them back, of a file
 	# that the server changes in turn with this machine: it takes the server's change for
-	# its own. 9p shows zeros of a file whose size is set: an old answer about the size.
+	# its own.
 	nfs_without="$without,changes by both"
-	p9_without="$without,cut,cut by path,grown,cut and grown,rewritten"
+	# And all of them show zeros of a file whose size this machine changes while others ask
+	# for it: they believe an answer that is older than what was written since. So who
+	# changes a size has the file alone.
+	locks=(--locks /run/file-locks) locked='flock --shared'
 fi
+mkdir -p /run/file-locks
 # Files of SMB are only read on Linux 6.12. Under this load its client shows zeros and bytes of
 # before, without fsc too: netfs reads what it believes to be behind the server's end of the
 # file (zero_point) as zeros. And it loses stores to a mapping of a page that was written in
@@ -114,26 +118,28 @@ collect() {
 
 # More commands, which race with attach and detach and so may fail.
 asker() {
-	local n=$((VM_SEED * 7)) file command what word pins=$VM_HELPERS/pins mounts=(nfs smb 9p)
+	local n=$((VM_SEED * 7)) file guard command what word pins=$VM_HELPERS/pins
+	local mounts=(nfs smb 9p)
 	while [ ! -e /run/stress.stop ]; do
 		n=$((n + 1))
-		file=/mnt/nfs/f$((n % 20))a
+		file=/mnt/${mounts[n / 13 % 3]}/f$((n % 20))a
+		guard=${locked:+$locked /run/file-locks/$(basename "$(dirname "$file")")-${file##*/}}
 		case $((n % 13)) in
 		0) command="cachectl sync --all --seal" ;;
-		1) command="cachectl stat $file" ;;
+		1) command="$guard cachectl stat $file" ;;
 		2) command="cachectl status --json" ;;
 		3) command="cachectl scrub --rate=max one" ;;
 		4) command="cachectl volumes two" ;;
-		5) command="cachectl block-size --file=$file $((16 << n % 5))K" ;;
+		5) command="$guard cachectl block-size --file=$file $((16 << n % 5))K" ;;
 		6) command="cachectl scrub --rate=8M two" ;;
 		7) command="cachectl events" ;;
 		8) command="$pins pin /mnt/b/big /mnt/b/f.a[a-m]" ;;
-		9) command="$pins pin /mnt/${mounts[n / 13 % 3]}/f$((n % 20))a" ;;
+		9) command="$guard $pins pin $file" ;;
 		10) command="$pins unpin /mnt/b/big /mnt/b/f.a[a-m]" ;;
 		11) command="$pins sweep two" ;;
 		12) command="$pins cull one coldest" ;;
 		esac
-		read -ra word <<<"$command"
+		read -ra word <<<"${command#"$guard"}"
 		what="${word[0]##*/} ${word[1]}"
 		# shellcheck disable=SC2086	# words
 		if $command >/run/asker.out 2>&1; then
@@ -167,7 +173,7 @@ load() {
 		trap - ERR EXIT
 		exec "$VM_HELPERS/stress" --seconds "$seconds" --seed "$VM_SEED" \
 			--big "$(numfmt --from=iec "$big")" --stuck $((60 * VM_FACTOR)) --hog 150 \
-			"${mapped[@]}" --total "$total" --umount /run/stress-umount \
+			"${mapped[@]}" "${locks[@]}" --total "$total" --umount /run/stress-umount \
 			--mount /run/stress-mount "$@"
 	) &
 	stress=$!
@@ -244,7 +250,7 @@ ended
 # Files of 9p, which are changed.
 [ -d /sys/module/cachet ] || insmod "$CACHET_KO"
 cachectl attach "$(cachet_dir three)"
-load "$last" /run/stress.last --stage $((last / 3)) "9p:/mnt/server/9p:/mnt/9p:$p9_without"
+load "$last" /run/stress.last --stage $((last / 3)) "9p:/mnt/server/9p:/mnt/9p:$without"
 while kill -0 "$stress" 2>/dev/null; do
 	case $((RANDOM % 3)) in
 	0) did "synced and sealed" cachectl sync --seal three ;;

@@ -298,6 +298,7 @@ struct change_by {
 	const char *path;
 	int	fd;
 	bool	at_server;
+	bool	may_resize;
 	/* What is not for everybody to see yet: until the server tells that it changed. */
 	struct {
 		uint32_t from, to, version;
@@ -369,10 +370,13 @@ static void write_sectors(struct change_by *c, uint32_t from, uint32_t to)
 
 static void op_write(struct change_by *c)
 {
+	bool behind = c->may_resize && (one_in(5) || !c->f->nr);
 	uint32_t from, to;
 
+	if (!behind && !c->f->nr)
+		return;
 	/* A place in it, or behind it. */
-	some_sectors(one_in(5) || !c->f->nr ? c->f->max : c->f->nr, &from, &to);
+	some_sectors(behind ? c->f->max : c->f->nr, &from, &to);
 	begin(c, "write sectors %u to %u", from, to);
 	write_sectors(c, from, to);
 	end(c);
@@ -582,6 +586,13 @@ static const struct {
 	{ op_sync,	OP_SYNC,	OP_SYNC,		1 },
 };
 
+/* Is it one for this turn? */
+static bool now(const struct change_by *c, enum op op)
+{
+	return may(c->f, op) && (c->may_resize || (op != OP_CUT && op != OP_CUT_GROW &&
+						   op != OP_GROW && op != OP_REWRITE));
+}
+
 static void change(struct change_by *c)
 {
 	unsigned int i, n = 0, nr = sizeof(changes) / sizeof(changes[0]);
@@ -589,8 +600,8 @@ static void change(struct change_by *c)
 
 	for (i = 0; i < nr; i++) {
 		op = c->at_server ? changes[i].at_server : changes[i].here;
-		if (op != NR_OPS && (missing(c->f, op) ||
-				     (op == OP_CUT && missing(c->f, OP_CUT_PATH)))) {
+		if (op != NR_OPS && now(c, op) && (missing(c->f, op) ||
+		    (op == OP_CUT && missing(c->f, OP_CUT_PATH)))) {
 			changes[i].fn(c);
 			return;
 		}
@@ -602,16 +613,17 @@ static void change(struct change_by *c)
 		n -= changes[i].weight;
 	op = c->at_server ? changes[i].at_server : changes[i].here;
 	/* Large files are rewritten less often: it takes long. */
-	if (!may(c->f, op) || (changes[i].fn == op_rewrite && c->f->max * (uint64_t)SECTOR > big / 2 &&
+	if (!now(c, op) || (changes[i].fn == op_rewrite && c->f->max * (uint64_t)SECTOR > big / 2 &&
 			       !one_in(3)))
 		op_write(c);
 	else
 		changes[i].fn(c);
 }
 
-void change_turn(struct file *f, bool at_server)
+/* Where files have locks, @may_resize says that nobody else has this one open. */
+void change_turn(struct file *f, bool at_server, bool may_resize)
 {
-	struct change_by c = { .f = f, .at_server = at_server,
+	struct change_by c = { .f = f, .at_server = at_server, .may_resize = may_resize,
 			       .path = at_server ? f->server_path : f->path };
 	unsigned int n = 1 + below(4);
 
@@ -624,8 +636,8 @@ void change_turn(struct file *f, bool at_server)
 		change(&c);
 	if (at_server)
 		let_the_server_tell(&c);
-	else if (f->kind == MIXED)
-		op_sync(&c);	/* The next one may be the server's turn */
+	else if (f->kind == MIXED || (f->lock_path[0] && may_resize))
+		op_sync(&c);	/* The next one may be the server's turn, or ask for the size */
 	begin(&c, "close");
 	if (close(c.fd))
 		broken("%s: close", c.path);

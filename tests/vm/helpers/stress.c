@@ -13,6 +13,9 @@
  *   --stage SECONDS	how long a stage is; 12
  *   --stuck SECONDS	without progress of a process; 120
  *   --hog MIB		leave so much memory, at times; 0: all
+ *   --locks DIR		has a file nfs-f0a for /mnt/nfs/f0a. A process that has a file open
+ *			holds a shared lock of it, flock(2), and one that changes its size
+ *			from here an exclusive one, until that is synced
  *   --map-by-kernel	mappings are read through /proc/self/mem: see map_read()
  *   --total FILE		write there how many operations there were
  *
@@ -42,6 +45,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -76,7 +80,7 @@ static unsigned int nr_mounts, nr_workers = 8;
 static unsigned int seconds = 60, stage_seconds = 12, stuck_seconds = 120, margin_mib;
 static uint64_t seed = 1;
 uint64_t big = 4 << 20;
-static const char *umount_command, *mount_command, *total_file;
+static const char *umount_command, *mount_command, *total_file, *locks;
 bool map_by_kernel;
 
 static struct worker *workers, *me;
@@ -280,11 +284,43 @@ static void child(unsigned int i, void (*run)(void))
 	_exit(0);
 }
 
+/* To be closed, or -1 if files have no locks. */
+static int lock(const struct file *f, int how)
+{
+	int fd;
+
+	if (!locks)
+		return -1;
+	doing("%s: its lock", f->path);
+	fd = open(f->lock_path, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		broken("%s", f->lock_path);
+	while (flock(fd, how))
+		if (errno != EINTR)
+			broken("%s: flock", f->lock_path);
+	return fd;
+}
+
+static void turn(struct file *f)
+{
+	bool change = f->kind != STILL && one_in(3) && !atomic_flag_test_and_set(&f->busy);
+	bool at_server = change && (f->kind == SERVER || (f->kind == MIXED && one_in(2)));
+	bool may_resize = at_server || !locks || one_in(2);
+	int fd = lock(f, change && may_resize && !at_server ? LOCK_EX : LOCK_SH);
+
+	if (change) {
+		change_turn(f, at_server, may_resize);
+		atomic_flag_clear(&f->busy);
+	} else {
+		read_turn(f);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
 static void work(void)
 {
 	while (!atomic_load(&shared->stop)) {
-		struct file *f;
-
 		atomic_store(&me->idle, false);
 		if (atomic_load(&shared->pause)) {
 			atomic_store(&me->idle, true);
@@ -292,13 +328,7 @@ static void work(void)
 			atomic_fetch_add(&me->turns, 1);
 			continue;
 		}
-		f = choose_file();
-		if (f->kind == STILL || !one_in(3) || atomic_flag_test_and_set(&f->busy)) {
-			read_turn(f);
-		} else {
-			change_turn(f, f->kind == SERVER || (f->kind == MIXED && one_in(2)));
-			atomic_flag_clear(&f->busy);
-		}
+		turn(choose_file());
 		atomic_fetch_add(&me->turns, 1);
 		doing("-");
 	}
@@ -568,6 +598,10 @@ static void make_files(void)
 					 round, 'a' + twin);
 				snprintf(f->server_path, sizeof(f->server_path), "%s/f%u%c",
 					 mounts[m].server, round, 'a' + twin);
+				if (locks)
+					snprintf(f->lock_path, sizeof(f->lock_path), "%s/%s-f%u%c",
+						 locks, strrchr(mounts[m].dir, '/') + 1, round,
+						 'a' + twin);
 				f->sectors = share(f->max * sizeof(*f->sectors));
 				f->ops = mounts[m].ops;
 				atomic_flag_clear(&f->busy);
@@ -678,6 +712,7 @@ int main(int argc, char **argv)
 		{ "stage",	required_argument,	NULL, 'g' },
 		{ "stuck",	required_argument,	NULL, 'k' },
 		{ "hog",	required_argument,	NULL, 'h' },
+		{ "locks",	required_argument,	NULL, 'l' },
 		{ "map-by-kernel", no_argument,		NULL, 'p' },
 		{ "total",	required_argument,	NULL, 'o' },
 		{}
@@ -712,6 +747,9 @@ int main(int argc, char **argv)
 			break;
 		case 'h':
 			margin_mib = number(optarg);
+			break;
+		case 'l':
+			locks = optarg;
 			break;
 		case 'p':
 			map_by_kernel = true;

@@ -49,6 +49,7 @@ struct event {
 struct file {
 	char	path[96];		/* By the network filesystem */
 	char	server_path[96];
+	char	lock_path[96];		/* Empty: none. See change_turn() */
 	unsigned int mount;		/* Its number */
 	uint32_t ops;			/* What is done to it: 1 << OP_... */
 	enum kind kind;
@@ -155,7 +156,7 @@ bool one_in(unsigned int n);
 void nap(unsigned int ms);
 void make_file(struct file *f);
 void read_turn(struct file *f);
-void change_turn(struct file *f, bool at_server);
+void change_turn(struct file *f, bool at_server, bool may_resize);
 void compare(struct file *f, const char *path, const char *how, enum op op);
 
 /* ---- stress.c: the processes -------------------------------------------- */
