@@ -127,6 +127,8 @@ static inline const char *model_round_trip(struct map_model *mm)
 		memset(&x, 0, sizeof(x));
 		x.rec.kind = CACHET_REC_EXTENT;
 		cachet_map_encode_part(&x, &mm->map, part);
+		/* Whether the bytes stay is for the caller to say: see cachet_map_store(). */
+		x.rec.flags |= mm->map.flags & CACHET_REC_PINNED;
 		cachet_record_seal(&x, 1, part);
 		if (cachet_record_check(&x, 1, part, &g, &why))
 			return "an encoded part is refused";
@@ -278,6 +280,8 @@ static inline const char *model_run(struct map_model *mm, u32 pages, u64 seed, u
 				largest = 1 + largest / 64;
 			inserts = 20 + model_below(&random, 80);
 			mm->map.flags ^= CACHET_REC_LOCAL;
+			if (model_below(&random, 2))
+				mm->map.flags ^= CACHET_REC_PINNED;
 			mm->map.session = model_random(&random);
 		}
 		s.off = model_below(&random, pages);
