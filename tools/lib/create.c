@@ -5,9 +5,10 @@
  * The files are made under temporary names, filled in, made durable, and then
  * renamed: data, index, and super last. A directory without super is no cache,
  * so that an interruption at any point leaves none; what we can still reach is
- * removed. Leftovers of a format that was killed have names of their own and
- * are removed by the next one. Nothing else in the directory is ever touched:
- * if there is anything else, we refuse.
+ * removed. What a format that was killed left is removed by the next one: files
+ * with temporary names, and data and index of the cache whose super still has
+ * one. Nothing else in the directory is ever touched: if there is anything else,
+ * we refuse.
  *
  * index and data are allocated now, so that the cache never meets a full
  * filesystem later. They read as zeros: a record of zeros is an absent one.
@@ -55,6 +56,7 @@ struct run {
 	int			dirfd;
 	bool			made_dir;
 	u32			mode;		/* Of the directory */
+	bool			leftover[CACHET_FILE_NR];	/* A killed format renamed it */
 	int			fd[CACHET_FILE_NR];
 	bool			temp[CACHET_FILE_NR];	/* The temporary name is ours */
 	bool			final[CACHET_FILE_NR];	/* The final name is ours */
@@ -92,6 +94,55 @@ static int dir_open(struct run *r)
 	return 0;
 }
 
+static int open_to_read(struct run *r, const char *name)
+{
+	/* Not to wait for a writer, should it be a pipe */
+	return openat(r->dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+}
+
+static bool read_at(int fd, void *buf, size_t len, u64 pos)
+{
+	return pread(fd, buf, len, (off_t)pos) == (ssize_t)len;
+}
+
+static bool temp_super_read(struct run *r, struct cachet_super_info *ret_super)
+{
+	int fd = open_to_read(r, temp_names[CACHET_FILE_SUPER]);
+	struct cachet_super sector[2];
+	const char *why;
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	ok = read_at(fd, &sector[0], sizeof(sector[0]), 0) &&
+	     read_at(fd, &sector[1], sizeof(sector[1]), CACHET_SUPER_STRIDE) &&
+	     !cachet_super_choose(&sector[0], &sector[1], ret_super, &why);
+	close(fd);
+	return ok;
+}
+
+/* Is it index or data of the cache whose super has its temporary name still? */
+static bool is_leftover(struct run *r, enum cachet_file file)
+{
+	const char *magic = file == CACHET_FILE_INDEX ? CACHET_INDEX_MAGIC : CACHET_DATA_MAGIC;
+	struct cachet_super_info super;
+	struct cachet_file_id id;
+	u64 pos;
+	bool ok;
+	int fd;
+
+	if (file == CACHET_FILE_SUPER || !temp_super_read(r, &super))
+		return false;
+	fd = open_to_read(r, cachet_file_names[file]);
+	if (fd < 0)
+		return false;
+	pos = file == CACHET_FILE_INDEX ? 0 : super.geo.data_bytes - CACHET_PAGE_BYTES;
+	ok = read_at(fd, &id, sizeof(id), pos) &&
+	     !cachet_file_id_check(&id, magic, super.uuid, pos);
+	close(fd);
+	return ok;
+}
+
 static int dir_check_entry(struct run *r, const struct dirent *entry)
 {
 	const char *dir = r->c->dir, *name = entry->d_name;
@@ -110,6 +161,9 @@ static int dir_check_entry(struct run *r, const struct dirent *entry)
 			       AT_SYMLINK_NOFOLLOW))
 			return cachet_why_set(r->why, -EEXIST, "%s already holds a cache; nothing was changed. To start anew, detach it and remove super, index and data there",
 					      dir);
+		r->leftover[i] = is_leftover(r, (enum cachet_file)i);
+		if (r->leftover[i])
+			return 0;
 		return cachet_why_set(r->why, -EEXIST, "%s holds '%s' but no 'super': an interrupted format, or part of a damaged cache; nothing was changed. Remove '%s' if it is not needed",
 				      dir, name, name);
 	}
@@ -150,6 +204,23 @@ static int dir_check_filesystem(struct run *r)
 	if (fs.f_type != XFS_SUPER_MAGIC && !r->c->any_fs)
 		return cachet_why_set(r->why, -EMEDIUMTYPE, "%s is not on XFS (filesystem type 0x%lx): a cache is made for XFS on a local device; nothing was changed. Mount an XFS filesystem there, or pass --any-fs for tests",
 				      r->c->dir, (unsigned long)fs.f_type);
+	return 0;
+}
+
+/*
+ * Their room is wanted, and the lock says that whose they were is dead. The
+ * temporary super goes last: it tells whose the others are.
+ */
+static int leftovers_remove(struct run *r)
+{
+	int i;
+
+	for (i = CACHET_FILE_NR - 1; i >= 0; i--) {
+		if ((r->leftover[i] && unlinkat(r->dirfd, cachet_file_names[i], 0) < 0) ||
+		    (unlinkat(r->dirfd, temp_names[i], 0) < 0 && errno != ENOENT))
+			return cachet_why_set(r->why, -errno, "%s: what an interrupted format left can't be removed: %s",
+					      r->c->dir, strerror(errno));
+	}
 	return 0;
 }
 
@@ -289,9 +360,6 @@ static int interrupted(struct run *r)
 
 static int file_make(struct run *r, enum cachet_file file)
 {
-	/* A leftover of a format that was killed: the lock says that it is dead */
-	if (unlinkat(r->dirfd, temp_names[file], 0) < 0 && errno != ENOENT)
-		return file_failed(r, -errno, file, "made");
 	r->fd[file] = openat(r->dirfd, temp_names[file],
 			     O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (r->fd[file] < 0)
@@ -447,9 +515,11 @@ static void run_undo(struct run *r)
 {
 	int i;
 
-	/* super first: from then on it is no cache */
-	for (i = 0; i < CACHET_FILE_NR; i++) {
-		if (r->final[i])
+	/* super first: from then on it is no cache. But last while it is a temporary one. */
+	if (r->final[CACHET_FILE_SUPER])
+		unlinkat(r->dirfd, cachet_file_names[CACHET_FILE_SUPER], 0);
+	for (i = CACHET_FILE_NR - 1; i >= 0; i--) {
+		if (r->final[i] && i != CACHET_FILE_SUPER)
 			unlinkat(r->dirfd, cachet_file_names[i], 0);
 		if (r->temp[i])
 			unlinkat(r->dirfd, temp_names[i], 0);
@@ -489,6 +559,8 @@ int cachet_create_run(struct cachet_create *c, struct cachet_why *why)
 		err = dir_check_empty(&r);
 	if (!err)
 		err = dir_check_filesystem(&r);
+	if (!err)
+		err = leftovers_remove(&r);
 	if (!err)
 		err = plan_size(&r);
 	if (!err)
