@@ -86,12 +86,16 @@ run 4 "$cachectl" scrub --rate 1G --json one
 says out '"bad": 2'
 says out '"passes": 2'
 [ -e "$tmp/bad" ] && fail "the first pass was not the first"
+touch "$tmp/bad"
 LD_PRELOAD=$fake "$cachectl" scrub --rate 100K one >"$tmp/out" 2>"$tmp/err" &
-sleep 0.3
+for _ in $(seq 200); do
+	[ -e "$tmp/bad" ] || break	# now it scrubs, and knows what to do at a signal
+	sleep 0.05
+done
 kill -INT $!
 wait $!
 [ $? = 1 ] || fail "exit code of an interrupted scrub"
-says out "4 blocks of 1.0 MiB verified, 0 bad; not complete"
+says out "4 blocks of 1.0 MiB verified, 2 bad: dropped, the server will be asked for them; not complete"
 says err "interrupted"
 run 3 "$cachectl" scrub two
 run 1 env CACHET_FAKE_EIO=1 "$cachectl" scrub one
@@ -130,6 +134,7 @@ wait_for() {
 }
 
 : >"$tmp/out"
+: >"$tmp/err"
 printf '[cache one]\ndir=%s\n[cache wrong]\ndir=%s\n' "$tmp/one" "$tmp/two" >"$tmp/conf"
 LD_PRELOAD=$fake "$cachetd" --config "$tmp/conf" 2>"$tmp/err" &
 daemon=$!
@@ -148,12 +153,14 @@ wait "$daemon" || fail "cachetd ended with $?"
 [ -z "$(ls "$tmp/sys")" ] || fail "cachetd left caches attached"
 
 # --keep, and a detach that fails
+: >"$tmp/err"	# what the one before said is not an answer
 LD_PRELOAD=$fake "$cachetd" --keep --config "$tmp/conf" 2>"$tmp/err" &
 daemon=$!
 wait_for "cache two: attached from"
 kill -TERM "$daemon"
 wait "$daemon" || fail "cachetd --keep ended with $?"
 [ -e "$tmp/sys/two" ] || fail "--keep detached a cache"
+: >"$tmp/err"
 CACHET_FAKE_EIO=1 LD_PRELOAD=$fake "$cachetd" --config "$tmp/conf" 2>"$tmp/err" &
 daemon=$!
 wait_for "taken over"
