@@ -246,7 +246,10 @@ static void load_bad(struct cachet_cache *cache, struct cachet_seg *seg)
 	cache->nr_freeing++;
 }
 
-/* Those that are pinned are in no list: nobody looks for the coldest of them. */
+/*
+ * Under log_lock, or at attach. Those that are pinned are in no list: nobody looks for the
+ * coldest of them.
+ */
 static void list_closed(struct cachet_cache *cache, struct cachet_seg *seg)
 {
 	seg->state = CACHET_SEG_CLOSED;

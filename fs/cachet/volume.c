@@ -185,13 +185,19 @@ out:
 static int try_record(struct cachet_volume *vol)
 {
 	struct fscache_volume *vcookie = vol->vcookie;
+	int err;
 
 	/* Should record() fail: when that was. */
 	vol->last_use = cachet_now();
 	/* Coherency data that can't be kept can't be compared. */
 	if (vcookie->coherency_len > CACHET_VOLUME_COHERENCY_BYTES)
 		return -EFBIG;
-	return record(vol->cache, vcookie, vol);
+	err = record(vol->cache, vcookie, vol);
+	if (err)
+		return err;
+	trace_cachet_volume(vol->cache, vol->id, vol->generation, true);
+	cachet_event(vol->cache, CACHET_EVENT_VOLUME, vol->id, 0);
+	return 0;
 }
 
 /**
@@ -237,17 +243,16 @@ void cachet_volume_acquire(struct fscache_volume *vcookie)
 	mutex_lock(&cache->volume_lock);
 	err = try_record(vol);
 	if (err)
-		pr_warn_ratelimited("%s: volume '%s' is not cached: no place in the volume table (%d)\n",
-				    cache->super.tag, vcookie->key + 1, err);
+		pr_warn_ratelimited("%s: volume '%s' is not cached for now: %s (%d)\n",
+				    cache->super.tag, vcookie->key + 1,
+				    err == -EFBIG ? "its coherency data is too long" :
+						    "no place in the volume table", err);
 	list_add(&vol->link, &cache->volumes);
 	mutex_unlock(&cache->volume_lock);
 
 	vcookie->cache_priv = vol;
 	/* While it is cached, its accesses do not fall to zero. */
 	atomic_inc(&vcookie->n_accesses);
-	trace_cachet_volume(cache, vol->id, vol->generation, true);
-	if (!err)
-		cachet_event(cache, CACHET_EVENT_VOLUME, vol->id, 0);
 }
 
 static void release(struct cachet_volume *vol)

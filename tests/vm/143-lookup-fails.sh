@@ -4,8 +4,8 @@
 #
 # Invariants 13 and 15. Index can't be read for want of memory when a file is opened,
 # which NFS, when it is opened for writing, then invalidates before the lookup has ended.
-# Nor can the volume table, when the mount begins ("mount"): none of its files then can be.
-# The file is read and written as without a cache; when it is forgotten, fscache has no
+# Nor can the volume table, when the mount begins ("mount"): none of its files then can be,
+# until it is tried again and recorded, which is told. The file is read and written as without a cache; when it is forgotten, fscache has no
 # cookie too few or too many; and later it is cached.
 
 . "$(dirname "$0")/lib.sh"
@@ -28,6 +28,8 @@ cat /mnt/nfs/* >/dev/null
 cachectl sync --seal main
 nfs_umount /mnt/nfs
 
+volumes_told() { cachectl events --json main | jq -s '[.[] | select(.event == "volume")] | length'; }
+
 for how in read write mount; do
 	cachectl detach main
 	cachectl attach "$(cachet_dir main)"
@@ -42,6 +44,14 @@ for how in read write mount; do
 		esac
 	done
 	echo "index-read 0 0 0" >$inject
+	if [ $how = mount ]; then
+		before=$(volumes_told)
+		sleep 1.1
+		cp $dir/0 $dir/later
+		assert_same /mnt/nfs/later $dir/later
+		assert_eq "$(volumes_told)" $((before + 1)) "events of a volume that is recorded later"
+		rm $dir/later
+	fi
 	nfs_umount /mnt/nfs
 	for ((round = 0; round < 2; round++)); do
 		nfs_mount dir /mnt/nfs
