@@ -157,6 +157,21 @@ void cachet_fill_submit(struct cachet_fill *fill)
 	publish_work(&fill->work);
 }
 
+/*
+ * What stays is not given up for what has found no room there, and need not be kept: it is the
+ * server's, or nothing that is there says otherwise.
+ */
+static bool would_unpin(const struct cachet_fill *fill, const struct cachet_map *m)
+{
+	u32 end = fill->off + fill->len;
+
+	if (!(m->flags & CACHET_REC_PINNED) || fill->session ||
+	    cachet_seg_kept(fill->obj->cache, fill->piece, fill->nr))
+		return false;
+	return (fill->flags & CACHET_FILL_SERVER) ||
+		(!cachet_map_find(m, fill->off) && cachet_map_gap(m, fill->off, end) == end);
+}
+
 /* Record that the pages of a fill are present. Under the object's lock. */
 static enum cachet_fill_why publish(struct cachet_fill *fill, bool *ret_seal)
 {
@@ -178,6 +193,11 @@ static enum cachet_fill_why publish(struct cachet_fill *fill, bool *ret_seal)
 	if (m->flags & CACHET_MAP_SUSPECT) {
 		m->flags = 0;
 		m->nr = 0;
+	}
+	if (would_unpin(fill, m)) {
+		cachet_count(cache, fills_dropped);
+		kfree(m);
+		return CACHET_FILL_NO_SPACE_WHY;
 	}
 	if (fill->off || fill->len < expected)
 		cachet_verify_rest(obj, fill->block, m, parts);

@@ -273,6 +273,9 @@ static void seal_block(struct cachet_seal_job *job, struct cachet_map *old,
 		if (rewrite(obj, cache->seal_buffer, pages, &now->piece[0], &open))
 			return;
 		now->nr = 1;
+		/* Not sealed rather than not pinned any more. */
+		if ((old->flags & CACHET_REC_PINNED) && !cachet_seg_kept(cache, now->piece, 1))
+			goto out;
 	}
 	now->flags = (old->flags & CACHET_REC_LOCAL) | CACHET_REC_SEALED |
 		(nr ? CACHET_REC_SHARED : 0);

@@ -27,6 +27,12 @@ struct promise {
 
 static struct promise promises[NR_FILES], next[NR_FILES], aside[NR_FILES];
 static bool pinned[NR_FILES], next_pinned[NR_FILES], aside_pinned[NR_FILES];
+/* Before a sweep went on: what it must not release. */
+static struct {
+	u64	generation;
+	u32	place[FILE_PAGES];	/* As page_place() */
+} kept[NR_FILES];
+
 u32 promise_reused;
 u64 stat_states, stat_pages, stat_promised, stat_pinned, stat_suspect;
 
@@ -357,11 +363,92 @@ static bool merged(u64 epoch)
 		epoch <= the_cache->super.lost[0].last;
 }
 
+/* Where a page of an open file is, 0: nowhere; and whether it, with its block, is pinned. */
+static u32 page_place(u32 file, u32 page, bool *ret_pinned)
+{
+	struct cachet_obj *obj = object_of(file);
+	u32 shift = obj->block_shift - CACHET_PAGE_SHIFT, off = page & ((1u << shift) - 1);
+	const struct cachet_piece *p;
+	struct cachet_map m;
+
+	*ret_pinned = false;
+	if (cachet_map_load(obj, page >> shift, &m) < 0)
+		return 0;
+	*ret_pinned = (m.flags & CACHET_REC_PINNED) && !(m.flags & CACHET_MAP_SUSPECT);
+	p = cachet_map_find(&m, off);
+	return p ? p->page + off - p->off + 1 : 0;
+}
+
+/* What a sweep that goes on now must leave as it is. */
+void check_pins_before(void)
+{
+	u32 i, page;
+	bool is;
+
+	memset(kept, 0, sizeof(kept));
+	for (i = 0; i < NR_FILES; i++) {
+		if (!client[i].open || !(object_of(i)->flags & CACHET_OBJ_PINNED))
+			continue;
+		kept[i].generation = object_of(i)->generation;
+		for (page = 0; page < FILE_PAGES; page++) {
+			kept[i].place[page] = page_place(i, page, &is);
+			if (!is)
+				kept[i].place[page] = 0;
+		}
+	}
+}
+
+/* Is a page elsewhere now, of the block that begins with @page? */
+static bool block_moved(u32 file, u32 page, u32 per)
+{
+	bool is;
+	u32 i;
+
+	for (i = page; i < page + per && i < FILE_PAGES; i++)
+		if (kept[file].place[i] && page_place(file, i, &is) != kept[file].place[i])
+			return true;
+	return false;
+}
+
+static void check_pinned_block(u32 file, u32 page, u32 per)
+{
+	bool is;
+	u32 i;
+
+	for (i = page; i < page + per && i < FILE_PAGES; i++)
+		if (kept[file].place[i] && page_place(file, i, &is) && !is)
+			model_fail("file %u: page %u was pinned, and after a sweep is not", file, i);
+}
+
+/*
+ * It came to its end, or to a halt, and fills with it. Of a record that can't be read a sweep
+ * knows nothing; in a file that is written to here nothing stays, nor in a block of which a
+ * page is not the one that was there.
+ */
+void check_pins_after(void)
+{
+	u32 i, page, per;
+
+	/* With few sets they fill up with what is pinned: see pin(). */
+	if (disk_halves || disk_rots || disk_flips || the_geo.nr_sets <= 8)
+		return;
+	for (i = 0; i < NR_FILES; i++) {
+		if (!client[i].open || client[i].session ||
+		    !(object_of(i)->flags & CACHET_OBJ_PINNED) ||
+		    object_of(i)->generation != kept[i].generation)
+			continue;
+		per = 1u << (object_of(i)->block_shift - CACHET_PAGE_SHIFT);
+		for (page = 0; page < FILE_PAGES; page += per)
+			if (!block_moved(i, page, per))
+				check_pinned_block(i, page, per);
+	}
+}
+
 static void compare_promise(const struct promise *p, u32 file, u64 seen)
 {
 	u32 page, i;
-
 	bool evicted = p->evicted != counter(CACHET_N_records_evicted);
+	bool is;
 
 	if (!p->valid || disk_halves || disk_rots || disk_flips || p->version != client[file].view.version)
 		return;
@@ -378,6 +465,9 @@ static void compare_promise(const struct promise *p, u32 file, u64 seen)
 		if (!(seen >> page & 1))
 			model_fail("file %u version %u: page %u was committed%s, and is not there",
 				   file, p->version, page, stays ? " and pinned" : "");
+		if (stays && page_place(file, page, &is) && !is)
+			model_fail("file %u version %u: page %u was committed and pinned, and is not pinned",
+				   file, p->version, page);
 	}
 }
 

@@ -418,18 +418,24 @@ bool model_signal(void)
 
 /*
  * Some sets of a sweep that may have begun before a crash, or all of one, in which a file may
- * be pinned again that was not when the sweep passed it.
+ * be pinned again that is not when the sweep passes it.
  */
 static void sweep(bool all, u32 file)
 {
 	struct cachet_sweep told = { .set = all ? 0 : the_cache->sweep_set };
+	bool again = all && file != BURN_FILE && one_in(3);
 	int ret;
 
+	if (again)
+		unpin(file);
 	do {
+		check_pins_before();
 		ret = cachet_sweep(the_cache, &told);
+		check_pins_after();
 		if (ret)
 			model_fail("a sweep failed: %d", ret);
-		if (told.set < told.nr_sets && file != BURN_FILE && client[file].open && one_in(2))
+		if (again && told.set < told.nr_sets && one_in(2) &&
+		    (client[file].open || client_open(file)))
 			pin(file);
 	} while (all && told.set < told.nr_sets);
 }

@@ -170,6 +170,8 @@ void check_file(u32 file);
 void check_promise(u32 file);
 void check_all(void);
 void check_after_attach(void);
+void check_pins_before(void);
+void check_pins_after(void);
 void promise_all(void);
 void promise_keep(void);
 void promise_forget(u32 file);
