@@ -157,19 +157,24 @@ void cachet_fill_submit(struct cachet_fill *fill)
 	publish_work(&fill->work);
 }
 
-/*
- * What stays is not given up for what has found no room there, and need not be kept: it is the
- * server's, or nothing that is there says otherwise.
- */
-static bool would_unpin(const struct cachet_fill *fill, const struct cachet_map *m)
+/* Is nothing there of what a fill brings? */
+static bool all_absent(const struct cachet_fill *fill, const struct cachet_map *m)
 {
 	u32 end = fill->off + fill->len;
 
-	if (!(m->flags & CACHET_REC_PINNED) || fill->session ||
-	    cachet_seg_kept(fill->obj->cache, fill->piece, fill->nr))
+	return !cachet_map_find(m, fill->off) && cachet_map_gap(m, fill->off, end) == end;
+}
+
+/*
+ * What stays is not given up for what has found no room there, and need not be kept: it is the
+ * server's, or nothing that is there says otherwise. Under the object's lock.
+ */
+static bool would_unpin(const struct cachet_fill *fill, const struct cachet_map *m)
+{
+	if (!(fill->obj->flags & CACHET_OBJ_PINNED) || !(m->flags & CACHET_REC_PINNED) ||
+	    fill->session || cachet_seg_pin(fill->obj->cache, fill->piece, fill->nr))
 		return false;
-	return (fill->flags & CACHET_FILL_SERVER) ||
-		(!cachet_map_find(m, fill->off) && cachet_map_gap(m, fill->off, end) == end);
+	return (fill->flags & CACHET_FILL_SERVER) || all_absent(fill, m);
 }
 
 /* Record that the pages of a fill are present. Under the object's lock. */
@@ -240,13 +245,24 @@ static enum cachet_fill_why publish(struct cachet_fill *fill, bool *ret_seal)
 	return ret ? CACHET_FILL_FAILED_WHY : CACHET_FILL_PUBLISHED_WHY;
 }
 
+/* What is there may be older than the bytes that are not kept. Under the object's lock. */
+static void forget_older(struct cachet_fill *fill)
+{
+	struct cachet_map *m = kmalloc(sizeof(*m), GFP_NOFS | __GFP_NOFAIL);
+	int parts = cachet_map_load(fill->obj, fill->block, m);
+
+	if (parts < 0 || fill->session || !all_absent(fill, m))
+		cachet_map_forget(fill->obj, fill->block);
+	kfree(m);
+}
+
 /* The bytes of a fill are not kept. Under the object's lock. */
 static enum cachet_fill_why give_up(struct cachet_fill *fill)
 {
 	struct cachet_cache *cache = fill->obj->cache;
 
 	if (!(fill->flags & CACHET_FILL_SERVER))
-		cachet_map_forget(fill->obj, fill->block);
+		forget_older(fill);
 	if (fill->error != -ENOSPC || fill->open)
 		return CACHET_FILL_FAILED_WHY;
 	cachet_count(cache, fills_dropped);

@@ -273,9 +273,6 @@ static void seal_block(struct cachet_seal_job *job, struct cachet_map *old,
 		if (rewrite(obj, cache->seal_buffer, pages, &now->piece[0], &open))
 			return;
 		now->nr = 1;
-		/* Not sealed rather than not pinned any more. */
-		if ((old->flags & CACHET_REC_PINNED) && !cachet_seg_kept(cache, now->piece, 1))
-			goto out;
 	}
 	now->flags = (old->flags & CACHET_REC_LOCAL) | CACHET_REC_SEALED |
 		(nr ? CACHET_REC_SHARED : 0);
@@ -287,6 +284,12 @@ static void seal_block(struct cachet_seal_job *job, struct cachet_map *old,
 	if (job->generation != obj->generation || (obj->flags & CACHET_OBJ_DEAD) ||
 	    !same_pieces(old, old + 1) || (old[1].flags & CACHET_REC_LOCAL) !=
 	    (old->flags & CACHET_REC_LOCAL) || old[1].session != old->session) {
+		mutex_unlock(&obj->lock);
+		goto out;
+	}
+	/* Not sealed rather than not pinned any more. */
+	if ((obj->flags & CACHET_OBJ_PINNED) && (old[1].flags & CACHET_REC_PINNED) &&
+	    !cachet_seg_pin(cache, now->piece, now->nr)) {
 		mutex_unlock(&obj->lock);
 		goto out;
 	}

@@ -7,7 +7,8 @@
 # cache is read beside them. Of those that are pinned the server sends nothing again: not
 # then, not after a detach, not after one of them has changed and was read once. Their
 # segments can't be culled. Unpinned, by descriptor or by fingerprint, and swept, they
-# make room as others do. No more is pinned than may be: the rest is cached as ever.
+# make room as others do. No more is pinned than may be: the rest is cached as ever, but
+# that of a block of which a part is pinned, which stays so.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -145,6 +146,13 @@ assert_ge "$READS" 8 "unpinned: READs"
 # --- more than may be ---
 max=$(cachectl status --json pinned | json_value segments_pinned_max)
 assert_lt "$max" "$nr_segments" "segments that may be pinned"
+random_file /mnt/server/tree/edge 3M 10
+sync
+edge() { dd if="$1" bs=4K skip=100 count=50 status=none; }
+edge /mnt/nfs/edge >/dev/null
+cachectl sync --seal pinned
+read -r kept pages < <(pins pin /mnt/nfs/edge)
+assert_eq "$kept" "$pages" "part of a file: pages that stay, of those that are here"
 read -r kept pages < <(pins pin /mnt/nfs/pass/*)
 for ((i = 0; i < 20; i++)); do
 	assert_same "/mnt/nfs/pass/f$i" "/mnt/server/tree/pass/f$i"
@@ -156,6 +164,20 @@ read -r kept pages < <(pins pin /mnt/nfs/pass/*)
 note "more than may be: $kept of $pages pages stay, in at most $max segments of 256"
 assert_lt "$kept" "$pages" "pages that stay, of those that are here"
 assert_ge "$kept" $((max * 200)) "pages that stay"
+
+# The last pages in which anything could be pinned; then the rest of blocks that are
+pins pin /mnt/nfs/keep/small* >/dev/null
+before=$(counter pinned fills_dropped)
+assert_same /mnt/nfs/edge /mnt/server/tree/edge
+cachectl sync --seal pinned
+assert_ge "$(counter pinned fills_dropped)" $((before + 1)) "rests of pinned blocks that were not kept"
+pins sweep pinned >/dev/null
+pass_by
+reads_of edge /mnt/nfs/edge >/run/edge
+assert_eq "$READS" 0 "part of a file, with no room for the rest: READs"
+edge /mnt/server/tree/edge | cmp - /run/edge || fail "part of a file"
+pins unpin /mnt/nfs/keep/small*
+
 cat /mnt/nfs/keep/small* >/dev/null
 cachectl sync --seal pinned
 drop_caches
