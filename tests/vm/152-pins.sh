@@ -153,6 +153,7 @@ edge /mnt/nfs/edge >/dev/null
 cachectl sync --seal pinned
 read -r kept pages < <(pins pin /mnt/nfs/edge)
 assert_eq "$kept" "$pages" "part of a file: pages that stay, of those that are here"
+part=$pages
 read -r kept pages < <(pins pin /mnt/nfs/pass/*)
 for ((i = 0; i < 20; i++)); do
 	assert_same "/mnt/nfs/pass/f$i" "/mnt/server/tree/pass/f$i"
@@ -170,7 +171,9 @@ pins pin /mnt/nfs/keep/small* >/dev/null
 before=$(counter pinned fills_dropped)
 assert_same /mnt/nfs/edge /mnt/server/tree/edge
 cachectl sync --seal pinned
-assert_ge "$(counter pinned fills_dropped)" $((before + 1)) "rests of pinned blocks that were not kept"
+# Linux 7.3 lets the cache ask for whole blocks: then there is no rest.
+[ $((part % 16)) = 0 ] ||
+	assert_ge "$(counter pinned fills_dropped)" $((before + 1)) "rests of pinned blocks that were not kept"
 pins sweep pinned >/dev/null
 pass_by
 reads_of edge /mnt/nfs/edge >/run/edge
