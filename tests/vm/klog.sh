@@ -21,9 +21,14 @@ KLOG_BAD=(
 #   the other filesystems do.
 KLOG_KNOWN='BUG: KASAN: slab-use-after-free in netfs_deinit_request'
 
+# And of lockdep, by what is in one of them:
+# - flush_tlb_mm() of UML walks the mappings of a process without mmap_lock, which who takes a
+#   part of a file away from all processes has not (unmap_mapping_range()).
+KLOG_KNOWN_RCU='suspicious RCU usage.*lib/maple_tree\.c.*flush_tlb_mm\+.*unmap_mapping_range'
+
 # klog_known: stdin without the reports that are known.
 klog_known() {
-	awk -v known="$KLOG_KNOWN" '
+	awk -v known="$KLOG_KNOWN" -v known_rcu="${KLOG_KNOWN_RCU//\\/\\\\}" '
 		/={60,}$/ {
 			if (report != "") {
 				if (report !~ known)
@@ -35,8 +40,19 @@ klog_known() {
 			next
 		}
 		report != "" { report = report $0 "\n"; next }
+		/={20,}$/ && rcu == "" { rcu = $0 "\n"; stack = 0; next }
+		rcu != "" && !(stack && !/\[<[0-9a-f]+>\]/) {
+			rcu = rcu $0 "\n"
+			stack = stack || /Call Trace:/
+			next
+		}
+		rcu != "" {
+			if (rcu !~ known_rcu)
+				printf "%s", rcu
+			rcu = ""
+		}
 		{ print }
-		END { printf "%s", report }'
+		END { printf "%s%s", report, rcu }'
 }
 
 # klog_scan FILE [ALLOWED_REGEX...]: print the first bad lines of FILE, if any.
