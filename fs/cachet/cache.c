@@ -244,6 +244,7 @@ static int read_supers(struct cachet_cache *cache, void *buf)
 
 static int load_super(struct cachet_cache *cache, struct cachet_attach *arg)
 {
+	struct cachet_super_info other;
 	const char *why = NULL;
 	void *buf;
 	int ret;
@@ -267,9 +268,9 @@ static int load_super(struct cachet_cache *cache, struct cachet_attach *arg)
 			ret = -EUCLEAN;
 		goto out;
 	}
-	if (why)
-		pr_warn("%s: one copy of super is bad, the other one is used: %s\n",
-			cache->super.tag, why);
+	if (why)	/* The other copy is used */
+		cachet_damaged(cache, true, cachet_super_decode(buf, &other, &why) ? 0 :
+			       CACHET_SUPER_STRIDE, why);
 	cache->geo = cache->super.geo;
 	cache->seed = cachet_crc_seed(cache->super.uuid);
 out:

@@ -84,6 +84,24 @@ bool cachet_media_error(struct cachet_cache *cache, enum cachet_io_site site, u6
 }
 
 /**
+ * cachet_damaged - count, tell and log that a record can't be believed
+ * @cache: cache, attached or being so
+ * @super: of super, not of index
+ * @pos: byte offset of the record in that file
+ * @why: what is wrong with it, in a few words
+ *
+ * Any context but hard interrupts. It is taken for none.
+ */
+void cachet_damaged(struct cachet_cache *cache, bool super, u64 pos, const char *why)
+{
+	cachet_count(cache, records_bad);
+	trace_cachet_record_bad(cache, pos, why);
+	cachet_event(cache, CACHET_EVENT_DAMAGED, pos, super ? 2 : 1);
+	pr_warn_ratelimited("%s: a record at byte %llu of %s is damaged, and ignored: %s\n",
+			    cache->super.tag, pos, super ? "super" : "index", why);
+}
+
+/**
  * cachet_heal_index - write a page of index anew, that could not be read
  * @cache: cache
  * @page: CACHET_SET_BYTES: what it becomes

@@ -103,8 +103,7 @@ static enum cachet_trust find_in(struct cachet_cache *cache, const struct cachet
 		if (!same_key(key, r) || !same_generation(key, r))
 			continue;
 		if (cachet_record_check(r, cache->seed, pos, &cache->geo, &why)) {
-			cachet_count(cache, records_bad);
-			trace_cachet_record_bad(cache, pos, why);
+			cachet_damaged(cache, false, pos, why);
 			continue;
 		}
 		trust = cachet_epoch_trust(cache, le64_to_cpu(r->epoch));
@@ -265,6 +264,16 @@ static bool record_counts(const struct cachet_cache *cache, const struct cachet_
 		cachet_epoch_trust(cache, le64_to_cpu(r->epoch)) != CACHET_ABSENT;
 }
 
+/* The place of a record that does not count is taken: was it one that should? */
+static void record_overwritten(struct cachet_cache *cache, const struct cachet_record *r, u64 pos)
+{
+	const char *why;
+
+	if (r->kind != CACHET_REC_EMPTY &&
+	    cachet_record_check(r, cache->seed, pos, &cache->geo, &why))
+		cachet_damaged(cache, false, pos, why);
+}
+
 /* The way of the record that cachet_index_find() finds, or of another generation; or -1. */
 static int find_way(const struct cachet_cache *cache, const struct cachet_key *key,
 		    const void *set, u64 pos)
@@ -324,8 +333,10 @@ static int choose_way(struct cachet_cache *cache, const struct cachet_key *key,
 
 		i = (key->fp[0] + key->block + k) % CACHET_WAYS;
 		r = set + i * CACHET_RECORD_BYTES;
-		if (!record_counts(cache, r, pos + i * CACHET_RECORD_BYTES))
+		if (!record_counts(cache, r, pos + i * CACHET_RECORD_BYTES)) {
+			record_overwritten(cache, r, pos + i * CACHET_RECORD_BYTES);
 			return i;
+		}
 		heat = record_heat(cache, r);
 		/* A part of a map whose bytes are gone stands for nothing. */
 		if ((r->flags & CACHET_REC_PINNED) && (r->kind == CACHET_REC_OBJECT || heat))
@@ -469,7 +480,7 @@ int cachet_index_replace(struct cachet_cache *cache, u64 pos, const void *old, v
 	mutex_unlock(lock);
 	kmem_cache_free(cachet_set_slab, set);
 	if (!ret) {
-		if (!new || !((struct cachet_record *)new)->nr)
+		if ((!new || !((struct cachet_record *)new)->nr) && record_counts(cache, old, pos))
 			pieces_dead(cache, old);
 		cachet_commit_soon(cache);
 	}

@@ -424,6 +424,7 @@ int cachet_read_map(struct cachet_cache *cache, const struct cachet_map *m, u32 
 #define CACHET_MEDIA_JIFFIES	(3600 * HZ)
 
 bool cachet_media_error(struct cachet_cache *cache, enum cachet_io_site site, u64 pos, int err);
+void cachet_damaged(struct cachet_cache *cache, bool super, u64 pos, const char *why);
 int cachet_heal_index(struct cachet_cache *cache, const void *page, u64 pos);
 void cachet_heal_read(struct cachet_obj *obj, u32 block, const struct cachet_piece *p);
 void cachet_heal_drop(struct cachet_obj *obj, u32 block, const struct cachet_map *m);

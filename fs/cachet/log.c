@@ -271,8 +271,14 @@ static void load_one(struct cachet_cache *cache, struct cachet_seg *seg,
 	INIT_LIST_HEAD(&seg->link);
 	if (cachet_segment_decode(d, cache->seed,
 				  cachet_segment_pos(&cache->geo, segment_nr(cache, seg)),
-				  &cache->geo, &info))
+				  &cache->geo, &info)) {
+		/* Of one that was never written to there is no record. */
+		if (memchr_inv(d, 0, sizeof(*d)))
+			cachet_damaged(cache, false,
+				       cachet_segment_pos(&cache->geo, segment_nr(cache, seg)),
+				       "segment");
 		return load_bad(cache, seg);
+	}
 	trust = cachet_epoch_trust(cache, info.epoch);
 	/*
 	 * What a crashed epoch said of a segment is the newest that anybody said:

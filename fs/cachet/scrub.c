@@ -143,9 +143,15 @@ static int scrub_record(struct scrub *s, u64 pos, const union cachet_any_record 
 	const char *why;
 	int ret;
 
-	if (r->head.kind == CACHET_REC_EMPTY ||
-	    cachet_record_check(&r->head, cache->seed, pos, &cache->geo, &why) ||
-	    cachet_epoch_trust(cache, le64_to_cpu(r->head.epoch)) != CACHET_TRUSTED ||
+	if (r->head.kind == CACHET_REC_EMPTY)
+		return 0;
+	if (cachet_record_check(&r->head, cache->seed, pos, &cache->geo, &why)) {
+		ret = cachet_index_replace(cache, pos, r, NULL);
+		if (!ret)
+			cachet_damaged(cache, false, pos, why);
+		return ret == -ESTALE ? 0 : ret;
+	}
+	if (cachet_epoch_trust(cache, le64_to_cpu(r->head.epoch)) != CACHET_TRUSTED ||
 	    !sealed_block(s, r))
 		return 0;
 	if (r->head.kind != CACHET_REC_CONTENT && content_says_so(s))

@@ -49,7 +49,7 @@ static int slot_read(struct cachet_cache *cache, u32 slot, struct cachet_volume_
 	if (!err)
 		err = cachet_volume_decode(d, cache->seed, pos, ret);
 	if (!err && cachet_epoch_trust(cache, ret->epoch) == CACHET_ABSENT)
-		err = -EBADMSG;
+		err = -ESTALE;
 	kfree(d);
 	return err;
 }
@@ -101,9 +101,12 @@ static int slot_find(struct cachet_cache *cache, const u8 *key, u8 len,
 	*ret_found = false;
 	for (slot = 0; slot < cache->geo.nr_volumes; slot++) {
 		err = slot_read(cache, slot, v);
-		if (err == -ENOENT || err == -EBADMSG) {
+		if (err == -ENOENT || err == -EBADMSG || err == -ESTALE) {
 			if (empty < 0)
 				empty = slot;
+			if (err == -EBADMSG)
+				cachet_damaged(cache, false, cachet_volume_pos(&cache->geo, slot),
+					       "volume");
 			/* Slots are taken in order: behind an unused one is nothing. */
 			if (err == -ENOENT)
 				break;

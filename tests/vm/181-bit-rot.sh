@@ -7,8 +7,9 @@
 # is detached or while it is in use. With verify=always no read sees one, with
 # verify=once the first does not, and scrub finds them all (invariant 6): also in
 # blocks that share their bytes, in small files whose place stands in their head, and
-# in files that are open. What was dropped is brought anew, once. A scrub can be
-# interrupted, is held to its rate, and lets a detach go first.
+# in files that are open. What was dropped is brought anew, once. So are records of index,
+# of files, segments and volumes, and a copy of super: each is counted, traced and told. A
+# scrub can be interrupted, is held to its rate, and lets a detach go first.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -64,18 +65,36 @@ found() {
 	assert_eq "$(counter rot io_errors)" 0 "$1: I/O errors"
 }
 
+trace=/sys/kernel/tracing
+[ -e $trace/trace ] || mount -t tracefs nodev $trace
+for event in corrupt record_bad; do
+	echo 1 >"$trace/events/cachet/cachet_$event/enable"
+done
+trace_off() { echo 0 >$trace/events/cachet/enable; }
+at_exit trace_off
+
+# told WHAT LEAST EVENT TRACE: as events and as lines of trace, since the last time.
+told_to=0
+told() {
+	local events lines
+	cachectl events --json rot >/run/events
+	events=$(jq -s "[.[] | select(.event == \"$3\" and .seq > $told_to)] | length" /run/events)
+	lines=$(grep -c "cachet_$4:" $trace/trace || true)
+	told_to=$(jq -s 'map(.seq) | max // 0' /run/events)
+	echo >$trace/trace
+	note "$1: $events events, $lines lines of trace"
+	assert_ge "$events" "$2" "$1: events"
+	assert_ge "$lines" "$2" "$1: lines of trace"
+}
+
 nfs_mount tree /mnt/nfs
 settle "at first"
 assert_eq "$(counter rot blocks_verified)" 0 "blocks verified without being asked to"
 
 again always rot_data 1
-cachectl events --follow --json rot >/run/events &
-events=$!
 look always
 found always
-kill "$events"
-wait "$events" || true
-assert_gt "$(grep -c corrupt /run/events)" 20 "events"
+told always 20 corrupt corrupt
 before=$(counter rot blocks_verified)
 settle "always, healed"
 assert_eq "$(counter rot digest_mismatches)" "$bad" "always, healed: bad blocks"
@@ -123,15 +142,37 @@ wait "$tail" || true
 settle "scrubbed while open, healed"
 
 # Of each record; the sets are at the end.
-rot_index() {
-	local sets
-	sets=$(cachectl dump --json "$dir" | json_value sets)
-	"$VM_HELPERS/flip-bits" "$dir/index" 128 $((index_bytes - sets * 4096)) "$index_bytes" 5
-}
+sets=$((index_bytes - $(cachectl dump --live --json "$dir" | json_value sets) * 4096))
+rot_index() { "$VM_HELPERS/flip-bits" "$dir/index" 128 "$sets" "$index_bytes" 5; }
 again suspect rot_index
 look index
 assert_gt "$(counter rot records_bad)" 20 "bad records"
+told index 20 damaged record_bad
 settle "index, healed"
+
+# Also those that nobody asks for: the key itself is damaged, or the file is gone.
+nfs_umount /mnt/nfs
+rot_index
+scrub 0 "index" --rate max
+told "index, scrubbed" 20 damaged record_bad
+before=$(counter rot records_bad)
+scrub 0 "index, again" --rate max
+assert_eq "$(counter rot records_bad)" "$before" "index, scrubbed again: bad records"
+nfs_mount tree /mnt/nfs
+settle "index, healed again"
+
+# What stands before the sets: segments and volumes.
+rot_tables() { "$VM_HELPERS/flip-bits" "$dir/index" 64 4096 "$sets" 6; }
+again suspect rot_tables
+look tables
+told tables 2 damaged record_bad
+settle "tables, healed"
+
+rot_super() { "$VM_HELPERS/flip-bits" "$dir/super" 512 0 512 7; }
+again suspect rot_super
+told super 1 damaged record_bad
+reads_of look super
+assert_eq "$READS" 0 "super: READs"
 
 # At half of it a second it takes two seconds, and otherwise until it is interrupted.
 scrub 0 "quickly" --rate max

@@ -4,7 +4,7 @@
 # timeout: 200
 #
 # The configuration is checked to the line. systemd is told when the caches are
-# there and when the daemon leaves. I/O never waits for the daemon: after SIGKILL
+# there and when the daemon leaves. What rots on the device is in the daemon's log. I/O never waits for the daemon: after SIGKILL
 # the mount is served as before (invariant 13), and the next daemon takes over.
 
 . "$(dirname "$0")/lib.sh"
@@ -106,6 +106,30 @@ grep -q RELOADING=1 /run/notified || fail "RELOADING was not told: $(cat /run/no
 grep -q "$conf:12: .*stays as it was" /run/cachetd.log || fail "$(cat /run/cachetd.log)"
 attached || fail "detached by a mistake in the configuration"
 mv $conf.good $conf
+
+# --- bits that rot: it is told ---
+for tag in first second; do
+	cachectl sync --seal $tag
+done
+nfs_umount /mnt/nfs
+kill -TERM "$daemon"
+wait "$daemon" || fail "SIGTERM: exit code $?"
+for tag in first second; do
+	dir=$(cachet_dir $tag)
+	"$VM_HELPERS/flip-bits" "$dir/data" 65536 0 $(($(stat -c %s "$dir/data") - 4096)) 1 >/run/flipped
+	"$VM_HELPERS/flip-bits" "$dir/super" 512 0 512 2 >/run/flipped
+done
+sed -i 's/^commit-interval = 1s$/&\nverify = always/' $conf
+daemon_start
+nfs_mount tree /mnt/nfs
+assert_same /mnt/nfs/file /mnt/server/tree/file
+told_rot() {
+	grep -q 'cache [a-z]*: digest mismatch in .* pages' /run/cachetd.log &&
+		grep -q 'cache first: a record at byte .* of super is damaged' /run/cachetd.log
+}
+wait_until 5 told_rot || fail "not all that rotted is told: $(cat /run/cachetd.log)"
+nfs_remount tree /mnt/nfs
+assert_same /mnt/nfs/file /mnt/server/tree/file
 
 # --- killed: caching goes on ---
 kill -KILL "$daemon"

@@ -165,6 +165,8 @@ const char *cachet_event_name(u32 type)
 		return "no-space";
 	case CACHET_EVENT_UNREADABLE:
 		return "unreadable";
+	case CACHET_EVENT_DAMAGED:
+		return "damaged";
 	}
 	return "unknown";
 }
@@ -208,6 +210,11 @@ const char *cachet_event_text(const struct cachet_event *event,
 		snprintf(buf, room, "the device can't read %s near byte %llu: what was there is dropped (read from the server instead)",
 			 arg1 == 2 ? "super" : arg1 ? "index" : "data", arg0);
 		return buf;
+	case CACHET_EVENT_DAMAGED:
+		snprintf(buf, room, "a record at byte %llu of %s is damaged, and ignored (%s)", arg0,
+			 arg1 == 2 ? "super" : "index",
+			 arg1 == 2 ? "the other copy is used" : "what it told of is read from the server instead");
+		return buf;
 	}
 	snprintf(buf, room, "event %u (%llu, %llu), unknown to this program",
 		 event->type, arg0, arg1);
@@ -218,5 +225,6 @@ const char *cachet_event_text(const struct cachet_event *event,
 bool cachet_event_is_problem(u32 type)
 {
 	return type == CACHET_EVENT_OUT || type == CACHET_EVENT_CORRUPT ||
-	       type == CACHET_EVENT_NO_SPACE || type == CACHET_EVENT_UNREADABLE;
+	       type == CACHET_EVENT_NO_SPACE || type == CACHET_EVENT_UNREADABLE ||
+	       type == CACHET_EVENT_DAMAGED;
 }

@@ -274,6 +274,7 @@ enum cachet_event_type {
 	CACHET_EVENT_CORRUPT	= 6,	/* A digest did not match; arg0: data page, arg1: pages */
 	CACHET_EVENT_NO_SPACE	= 7,	/* Fills are being dropped; arg0: pages */
 	CACHET_EVENT_UNREADABLE	= 8,	/* By the device; arg0: byte offset, arg1: file */
+	CACHET_EVENT_DAMAGED	= 9,	/* A record is ignored; arg0: byte offset, arg1: file */
 };
 
 struct cachet_event {

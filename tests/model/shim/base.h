@@ -75,11 +75,21 @@ void model_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 #define pr_info(fmt, ...)	model_log(fmt, ##__VA_ARGS__)
 #define pr_warn_ratelimited(fmt, ...)	model_log(fmt, ##__VA_ARGS__)
 
-/* ---- error pointers, bits ---- */
+/* ---- error pointers, bytes, bits ---- */
 
 #define ERR_PTR(err)		((void *)(long)(err))
 #define PTR_ERR(ptr)		((long)(ptr))
 #define IS_ERR(ptr)		((unsigned long)(ptr) >= (unsigned long)-4095)
+
+static inline const void *memchr_inv(const void *p, int c, size_t n)
+{
+	const u8 *b = p;
+
+	for (; n; b++, n--)
+		if (*b != (u8)c)
+			return b;
+	return NULL;
+}
 
 static inline bool test_bit(int nr, const unsigned long *p)
 {
