@@ -376,12 +376,34 @@ static int drop_key(struct cachet_cache *cache, const struct cachet_key *key, vo
 	return ret;
 }
 
+/*
+ * The write barrier of a sweep (sweep.c), for who writes a record that says PINNED: as its
+ * pieces are seen before the record is written, no sweep of before releases them; as they
+ * are seen again behind it, none that begins between the two. A third can't get as far
+ * as its end: that commits, and waits for epoch_sem.
+ *
+ * Return: false: they lie where reuse comes.
+ */
+static bool pieces_pin(struct cachet_cache *cache, const struct cachet_record *r)
+{
+	const struct cachet_extent *e = r->kind == CACHET_REC_OBJECT ?
+		&((const struct cachet_object *)r)->extent :
+		((const struct cachet_extents *)r)->extent;
+	struct cachet_piece p[CACHET_PART_EXTENTS];
+	unsigned int i;
+
+	for (i = 0; i < r->nr; i++)
+		cachet_piece_decode(&e[i], &p[i]);
+	return cachet_seg_pin(cache, p, r->nr);
+}
+
 /**
  * cachet_index_put - write a record
  * @cache: cache
  * @key: whose
  * @rec: CACHET_RECORD_BYTES; kind, fp, epoch and crc are filled in; PINNED is taken
- *	away if it was not there before, and CACHET_PINNED_WAYS others of the set have it
+ *	away if it was not there before, and CACHET_PINNED_WAYS others of the set have it;
+ *	and from an EXTENT whose pieces are not where pins are
  * @keep_epoch: only if this record is there already: keep its epoch, because
  *	nothing changed that a crash could make wrong
  *
@@ -423,11 +445,16 @@ int cachet_index_put(struct cachet_cache *cache, const struct cachet_key *key, v
 	if ((r->flags & CACHET_REC_PINNED) && (!known || becomes_pinned(old, r)) &&
 	    pinned_ways(cache, set, pos, way) >= CACHET_PINNED_WAYS)
 		r->flags &= ~CACHET_REC_PINNED;
+	if ((r->flags & CACHET_REC_PINNED) && !pieces_pin(cache, r) &&
+	    r->kind == CACHET_REC_EXTENT)
+		r->flags &= ~CACHET_REC_PINNED;
 	r->epoch = keep_epoch ? old->epoch : cpu_to_le64(cache->epoch);
 	pos += way * CACHET_RECORD_BYTES;
 	cachet_record_seal(rec, cache->seed, pos);
 	ret = cachet_io_write(cache, cache->index_file, rec, CACHET_RECORD_BYTES, pos,
 			      CACHET_IO_INDEX_WRITE);
+	if (r->flags & CACHET_REC_PINNED)
+		pieces_pin(cache, r);
 	cachet_count(cache, records_written);
 out:
 	mutex_unlock(lock);

@@ -283,11 +283,8 @@ int cachet_object_write_head(struct cachet_obj *obj, bool touch)
 		o.rec.flags |= CACHET_REC_LOCAL;
 	else if (obj->told && obj->told <= READ_ONCE(obj->cache->committed))
 		o.rec.flags |= CACHET_REC_STABLE;
-	if (obj->flags & CACHET_OBJ_PINNED) {
+	if (obj->flags & CACHET_OBJ_PINNED)
 		o.rec.flags |= CACHET_REC_PINNED;
-		if (has_inline)
-			cachet_seg_pin(obj->cache, &obj->inline_piece, 1);
-	}
 	o.generation = cpu_to_le64(obj->generation);
 	o.size = cpu_to_le64(obj->size);
 	memcpy(o.coherency, obj->coherency.fp, sizeof(o.coherency));

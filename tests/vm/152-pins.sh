@@ -7,7 +7,7 @@
 # cache is read beside them. Of those that are pinned the server sends nothing again: not
 # then, not after a detach, not after one of them has changed and was read once. Their
 # segments can't be culled. Unpinned, by descriptor or by fingerprint, and swept, they
-# make room as others do. No more is pinned than may be: the rest is cached as ever, but
+# make room as others do; a sweep leaves what is pinned while it is on its way. No more is pinned than may be: the rest is cached as ever, but
 # that of a block of which a part is pinned, which stays so.
 
 . "$(dirname "$0")/lib.sh"
@@ -142,6 +142,42 @@ for round in 1 2; do
 done
 reads_of assert_same_tree /mnt/nfs/keep /mnt/server/tree/keep "unpinned"
 assert_ge "$READS" 8 "unpinned: READs"
+
+# --- pinned while a sweep looks for what is not ---
+# Twins have the bytes of files that are pinned no more. The record that says so of one is
+# still being written, to a filesystem that is frozen, while the sweep passes its place.
+for ((i = 0; i < 20; i++)); do
+	random_file "/mnt/server/tree/one$i" 60000 "5$i"
+done
+cp /mnt/server/tree/one0 /mnt/server/tree/twin
+sync
+pins pin /mnt/nfs/one* >/dev/null
+cat /mnt/nfs/one* >/dev/null
+cachectl sync --seal pinned
+pins unpin /mnt/nfs/one*
+pins pin /mnt/nfs/twin >/dev/null
+cachectl sync pinned
+shared=$(counter pinned blocks_shared)
+exec {twin}</mnt/nfs/twin
+thaw_it() { fsfreeze --unfreeze /mnt/pinned 2>/dev/null || true; }
+at_exit thaw_it
+fsfreeze --freeze /mnt/pinned
+cat <&"$twin" >/run/twin
+sleep 0.5
+pins sweep pinned >/run/released &
+sweep=$!
+sleep 1
+thaw_it
+wait $sweep || fail "sweep: exit code $?"
+exec {twin}<&-
+cachectl sync pinned
+cachectl stat --json /mnt/nfs/twin >/run/stat
+note "a sweep meanwhile: $(($(counter pinned blocks_shared) - shared)) blocks shared, $(</run/released) segments released"
+assert_gt "$(counter pinned blocks_shared)" "$shared" "a sweep meanwhile: blocks shared"
+assert_eq "$(json_value cached_bytes </run/stat)" 61440 "a sweep meanwhile: bytes that are here"
+assert_eq "$(json_value pinned_bytes </run/stat)" 61440 "a sweep meanwhile: bytes that stay"
+pins unpin /mnt/nfs/twin
+pins sweep pinned >/run/released
 
 # --- more than may be ---
 max=$(cachectl status --json pinned | json_value segments_pinned_max)
