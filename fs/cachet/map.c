@@ -177,7 +177,12 @@ int cachet_map_store(struct cachet_obj *obj, u32 block, const struct cachet_map 
 		}
 		spin_unlock(&obj->spin);
 	}
-	if (was_inline || now_inline || !(obj->flags & CACHET_OBJ_ON_DISK)) {
+	/*
+	 * A head that could not be written may not say yet that this machine writes: what is
+	 * recorded as such would count for the next who does, if the power went now.
+	 */
+	if (was_inline || now_inline ||
+	    (obj->flags & (CACHET_OBJ_ON_DISK | CACHET_OBJ_UNSURE)) != CACHET_OBJ_ON_DISK) {
 		ret = cachet_object_write_head(obj, false);
 		if (ret)
 			return ret;

@@ -150,7 +150,10 @@ static void begin_session(u32 file)
 	promise_forget(file);
 	client[file].session = true;
 	set_bit(FSCACHE_COOKIE_LOCAL_WRITE, &client[file].cookie.flags);
+	/* Its head may not be written, and that is heard of by nobody. */
+	disk_starved = one_in(8);
 	cachet_object_prepare_to_write(&client[file].cookie);
+	disk_starved = 0;
 }
 
 /* What every read looks at first: netfs may have told nobody of a cut. */

@@ -77,6 +77,7 @@ static struct {
 bool disk_halves;			/* Sectors of index are torn, too */
 bool disk_rots;				/* Places go bad */
 bool disk_flips;			/* Bits of data change */
+u32 disk_starved;			/* For so many reads there is no memory */
 
 static void *grow(void *p, u32 *room, u32 nr, size_t each)
 {
@@ -328,6 +329,8 @@ struct file *fget(int fd)
 
 ssize_t kernel_read(struct file *file, void *buf, size_t len, loff_t *pos)
 {
+	if (disk_starved && disk_starved--)
+		return -ENOMEM;
 	if (disk_rots && one_in(2000))
 		rot();
 	if (!readable(&sims[file->nr], *pos, len))
