@@ -51,6 +51,18 @@ static void queue_publish(struct cachet_fill *fill)
 	queue_work(cachet_wq, &fill->work);
 }
 
+/*
+ * The same for who has submitted it. What runs on cachet_io_wq takes no locks: those
+ * who hold them wait for that queue (io.c).
+ */
+static void end_submit(struct cachet_fill *fill)
+{
+	if (fill->flags & CACHET_FILL_PUNTED)
+		queue_publish(fill);
+	else
+		publish_work(&fill->work);
+}
+
 static void fill_put(struct cachet_fill *fill)
 {
 	if (refcount_dec_and_test(&fill->ref))
@@ -118,6 +130,7 @@ void cachet_fill_submit(struct cachet_fill *fill)
 	ssize_t ret;
 
 	if (cachet_io_must_punt()) {
+		fill->flags |= CACHET_FILL_PUNTED;
 		INIT_WORK(&fill->work, submit_work);
 		queue_work(cachet_io_wq, &fill->work);
 		return;
@@ -125,7 +138,7 @@ void cachet_fill_submit(struct cachet_fill *fill)
 	ret = cachet_fill_reserve(fill->obj, fill->len, &fill->piece[0], &fill->open);
 	if (ret) {
 		fill->error = ret;
-		publish_work(&fill->work);
+		end_submit(fill);
 		return;
 	}
 	fill->nr = 1;
@@ -154,27 +167,46 @@ void cachet_fill_submit(struct cachet_fill *fill)
 	if (ret >= 0 && ret != (ssize_t)fill->len << CACHET_PAGE_SHIFT)
 		ret = -EIO;
 	fill->error = ret < 0 ? ret : 0;
-	publish_work(&fill->work);
+	end_submit(fill);
 }
 
-/* Is nothing there of what a fill brings? */
-static bool all_absent(const struct cachet_fill *fill, const struct cachet_map *m)
+/* Is nothing there of some pages of a block? */
+static bool all_absent(const struct cachet_map *m, u32 off, u32 len)
 {
-	u32 end = fill->off + fill->len;
-
-	return !cachet_map_find(m, fill->off) && cachet_map_gap(m, fill->off, end) == end;
+	return !cachet_map_find(m, off) && cachet_map_gap(m, off, off + len) == off + len;
 }
 
 /*
- * What stays is not given up for what has found no room there, and need not be kept: it is the
- * server's, or nothing that is there says otherwise. Under the object's lock.
+ * May what is there of a block stand if a fill is not kept? What comes from the server is
+ * the same; and what comes from memory is not older than nothing. But what this machine
+ * writes may be hidden below a map that says nothing of it.
+ */
+static bool need_not_keep(const struct cachet_fill *fill, const struct cachet_map *m)
+{
+	return (fill->flags & CACHET_FILL_SERVER) ||
+		(!fill->session && all_absent(m, fill->off, fill->len));
+}
+
+/*
+ * What stays is not given up for what has found no room there, and need not be kept. Under
+ * the object's lock.
  */
 static bool would_unpin(const struct cachet_fill *fill, const struct cachet_map *m)
 {
-	if (!(fill->obj->flags & CACHET_OBJ_PINNED) || !(m->flags & CACHET_REC_PINNED) ||
-	    fill->session || cachet_seg_pin(fill->obj->cache, fill->piece, fill->nr))
-		return false;
-	return (fill->flags & CACHET_FILL_SERVER) || all_absent(fill, m);
+	return (fill->obj->flags & CACHET_OBJ_PINNED) && (m->flags & CACHET_REC_PINNED) &&
+		!fill->session && !cachet_seg_pin(fill->obj->cache, fill->piece, fill->nr) &&
+		need_not_keep(fill, m);
+}
+
+/* What is there may be older than what was to replace it, and is not kept. Under its lock. */
+static void forget_older(struct cachet_obj *obj, u32 session, u32 block, u32 off, u32 len)
+{
+	struct cachet_map *m = kmalloc(sizeof(*m), GFP_NOFS | __GFP_NOFAIL);
+	int parts = cachet_map_load(obj, block, m);
+
+	if (parts < 0 || session || !all_absent(m, off, len))
+		cachet_map_forget(obj, block);
+	kfree(m);
 }
 
 /* Record that the pages of a fill are present. Under the object's lock. */
@@ -184,8 +216,9 @@ static enum cachet_fill_why publish(struct cachet_fill *fill, bool *ret_seal)
 	struct cachet_cache *cache = obj->cache;
 	u32 expected = cachet_block_expected(obj, obj->size, fill->block);
 	struct cachet_map *m;
-	unsigned int i;
 	int parts, ret = 0;
+	unsigned int i;
+	bool stands;
 
 	m = kmalloc(sizeof(*m), GFP_NOFS | __GFP_NOFAIL);
 	parts = cachet_map_load(obj, fill->block, m);
@@ -204,6 +237,7 @@ static enum cachet_fill_why publish(struct cachet_fill *fill, bool *ret_seal)
 		kfree(m);
 		return CACHET_FILL_NO_SPACE_WHY;
 	}
+	stands = need_not_keep(fill, m);
 	if (fill->off || fill->len < expected)
 		cachet_verify_rest(obj, fill->block, m, parts);
 	for (i = 0; i < m->nr; i++)
@@ -221,7 +255,7 @@ static enum cachet_fill_why publish(struct cachet_fill *fill, bool *ret_seal)
 			ret = cachet_map_insert(m, &fill->piece[i]);
 	}
 	if (ret) {	/* -ENOSPC: what was there stands, unless it is now wrong */
-		if (fill->flags & CACHET_FILL_SERVER)
+		if (stands)
 			for (i = 0; i < m->nr; i++)
 				cachet_seg_live(cache, &m->piece[i], true);
 		else
@@ -245,24 +279,13 @@ static enum cachet_fill_why publish(struct cachet_fill *fill, bool *ret_seal)
 	return ret ? CACHET_FILL_FAILED_WHY : CACHET_FILL_PUBLISHED_WHY;
 }
 
-/* What is there may be older than the bytes that are not kept. Under the object's lock. */
-static void forget_older(struct cachet_fill *fill)
-{
-	struct cachet_map *m = kmalloc(sizeof(*m), GFP_NOFS | __GFP_NOFAIL);
-	int parts = cachet_map_load(fill->obj, fill->block, m);
-
-	if (parts < 0 || fill->session || !all_absent(fill, m))
-		cachet_map_forget(fill->obj, fill->block);
-	kfree(m);
-}
-
 /* The bytes of a fill are not kept. Under the object's lock. */
 static enum cachet_fill_why give_up(struct cachet_fill *fill)
 {
 	struct cachet_cache *cache = fill->obj->cache;
 
 	if (!(fill->flags & CACHET_FILL_SERVER))
-		forget_older(fill);
+		forget_older(fill->obj, fill->session, fill->block, fill->off, fill->len);
 	if (fill->error != -ENOSPC || fill->open)
 		return CACHET_FILL_FAILED_WHY;
 	cachet_count(cache, fills_dropped);
@@ -284,7 +307,7 @@ static void publish_work(struct work_struct *work)
 	if (fill->generation != obj->generation || fill->cuts != obj->cuts) {
 		/* The size changed meanwhile: behind the new end nothing may appear. */
 		if (!(fill->flags & CACHET_FILL_SERVER) && fill->generation == obj->generation)
-			cachet_map_forget(obj, fill->block);
+			forget_older(obj, fill->session, fill->block, fill->off, fill->len);
 		cachet_count(cache, fills_stale);
 		why = CACHET_FILL_STALE_WHY;
 	} else if (fill->error) {
@@ -460,15 +483,21 @@ nothing:
  * @start: bytes
  * @len: bytes, from 1
  *
- * May sleep. What is present of the blocks that they lie in is forgotten.
+ * May sleep. The blocks that they lie in are forgotten, but for those of which nothing
+ * was there in this place, while nobody writes to the file.
  */
 void cachet_fill_forget(struct cachet_obj *obj, loff_t start, size_t len)
 {
-	u64 block;
+	u64 page = start >> CACHET_PAGE_SHIFT, end = (start + len - 1) >> CACHET_PAGE_SHIFT, n;
+	u32 shift, per, off;
 
 	mutex_lock(&obj->lock);
-	for (block = start >> obj->block_shift;
-	     block <= (start + len - 1) >> obj->block_shift && block <= U32_MAX; block++)
-		cachet_map_forget(obj, block);
+	shift = obj->block_shift - CACHET_PAGE_SHIFT;
+	per = 1u << shift;
+	for (; page <= end && page >> shift <= U32_MAX; page += n) {
+		off = page & (per - 1);
+		n = min_t(u64, per - off, end + 1 - page);
+		forget_older(obj, obj->session, page >> shift, off, n);
+	}
 	mutex_unlock(&obj->lock);
 }

@@ -466,6 +466,7 @@ struct cachet_fill {
 #define CACHET_FILL_WHOLE	0x1	/* All that the file has of the block */
 #define CACHET_FILL_SEALED	0x2	/* digest is set */
 #define CACHET_FILL_SERVER	0x4	/* The bytes are known to be the server's */
+#define CACHET_FILL_PUNTED	0x8	/* Submitted on cachet_io_wq */
 	u8	nr;			/* Pieces */
 	int	error;
 	int	freeze_level;		/* Of cachet_io_write_iter() */

@@ -190,7 +190,7 @@ int cachet_map_store(struct cachet_obj *obj, u32 block, const struct cachet_map 
 	/* Before the records: a reader that looks must not be told that there are none. */
 	if (parts)
 		WRITE_ONCE(obj->flags, obj->flags | CACHET_OBJ_EXTENTS);
-	pinned = pinned && cachet_seg_pin(cache, m->piece, m->nr);
+	pinned = pinned && cachet_seg_kept(cache, m->piece, m->nr);
 	/* Part 0 last: with its MORE it must not lead to what stood there before. */
 	for (part = parts; part-- > 0; ) {
 		struct cachet_extents x = {
