@@ -120,8 +120,24 @@ done
 rm /mnt/disk/hog*
 xfs_io -c "chproj -R 7" -c "chattr +P" $dir/data $dir/index $dir
 xfs_quota -x -c "limit -p bhard=1m 7" /mnt/disk
+dd if=/dev/zero of=$dir/hog bs=1M count=4 status=none 2>/dev/null && fail "there is no quota"
+rm -f $dir/hog
 unharmed "over quota"
 xfs_quota -x -c "limit -p bhard=0 7" /mnt/disk
+
+# --- read-only ---
+# Not while it is attached: XFS knows who may write to a file.
+mount -o remount,ro /mnt/disk 2>/run/err && fail "it was made read-only below an attached cache"
+unharmed "to be read-only"
+nfs_umount /mnt/nfs
+cachectl detach bad
+mount -o remount,ro /mnt/disk
+cachectl attach $dir 2>/run/err && fail "attached where nothing can be written"
+grep -qi 'read-only' /run/err || fail "attached read-only: $(cat /run/err)"
+mount -o remount,rw /mnt/disk
+cachectl attach $dir
+mount_bad
+unharmed "read-only no more"
 
 # --- faults ---
 all_fail() { table "0 $sectors error"; }

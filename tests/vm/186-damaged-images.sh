@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # title: caches damaged at random, or forged, are refused or harmless
-# timeout: 600
+# timeout: 1200
 #
 # Invariants 6, 13 and 17. A cache in use is copied, and the copy damaged in one of
 # two ways, by seed:
