@@ -13,6 +13,8 @@ KLOG_BAD=(
 	'suspicious RCU usage' 'sleeping function called from invalid context'
 	'blocked for more than' 'soft lockup' 'rcu.*detected.*stall'
 	'kmemleak: .* new suspected' 'unreferenced object'
+	# It is off from then on, and finds nothing.
+	'kmemleak: Cannot allocate a kmemleak_object'
 )
 
 # Reports of KASAN that are not ours to mend, by a line of theirs:
