@@ -63,10 +63,12 @@ module-uml:
 		W=1 $(KBUILD_EXTRA) modules
 	@cp $(O)/uml/src/cachet.ko $(O)/uml/cachet.ko
 
+# What nobody has set, on the stack and in the heap, is a pattern: 161 looks for it.
 module-uml-debug:
 	@$(call mirror,$(O)/uml-debug/src)
 	$(MAKE) -C "$$(scripts/kernel-uml debug)" ARCH=um M=$(O)/uml-debug/src \
-		CONFIG_CACHET_INJECT=y modules
+		CONFIG_CACHET_INJECT=y modules \
+		KCFLAGS='-ftrivial-auto-var-init=pattern -include $(CURDIR)/tests/vm/poison.h'
 	@cp $(O)/uml-debug/src/cachet.ko $(O)/uml-debug/cachet.ko
 
 # Programs that VM tests run in the guest; it has better things to do than compiling.
@@ -74,7 +76,8 @@ vm-helpers:
 	@mkdir -p $(O)/vm-helpers
 	@$(CC) -O1 -Wall -Itools/include -Ifs/cachet/format -o $(O)/vm-helpers/super-edit \
 		tests/vm/helpers/super-edit.c tools/lib/crc32c.c
-	@$(CC) -O1 -Wall -o $(O)/vm-helpers/ioctl-abuse tests/vm/helpers/ioctl-abuse.c
+	@$(CC) -O1 -Wall -Wextra -o $(O)/vm-helpers/ioctl-abuse tests/vm/helpers/ioctl-abuse.c \
+		tests/vm/helpers/ioctl-leaks.c
 	@$(CC) -O1 -Wall -o $(O)/vm-helpers/flip-bits tests/vm/helpers/flip-bits.c
 	@$(CC) -O1 -Wall -Wextra -o $(O)/vm-helpers/damage tests/vm/helpers/damage.c
 	@$(CC) -O1 -Wall -Wextra -o $(O)/vm-helpers/pins tests/vm/helpers/pins.c

@@ -3,10 +3,11 @@
 # title: no call of /dev/cachet, however wrong, does harm
 # timeout: 300
 #
-# Each call with one thing wrong gets the documented error; 20,000 calls made of random
-# numbers (--full: 1,000,000) do nothing bad; nobody without CAP_SYS_ADMIN commands a cache,
-# however the descriptor was come by (invariants 17 and 18). The cache works
-# afterwards as before.
+# Each call with one thing wrong gets the documented error. What a call, a read or a file of
+# sysfs writes was set by the module, each byte of it, and nothing beside it is written; so
+# is what the module writes to the cache's files. 20,000 calls made of random numbers (--full:
+# 1,000,000) do nothing bad. Nobody without CAP_SYS_ADMIN commands a cache, however the
+# descriptor was come by (invariants 17 and 18). The cache works afterwards as before.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -22,15 +23,26 @@ chmod 755 /abuse/ioctl-abuse
 make_xfs server 512
 mkdir /mnt/server/tree
 random_file /mnt/server/tree/file 3M
+random_file /mnt/server/tree/parts $((4 << 20 | 1000)) 2
 random_file /mnt/server/local 8K
 sync	# or XFS moves the change attribute when it writes them
 nfs_server_start
 nfs_export tree /mnt/server/tree
 cachet_new abused 64M
+cachet_new spare 16M --segment-size 1M
+cachectl detach spare
 nfs_mount tree /mnt/nfs
 assert_same /mnt/nfs/file /mnt/server/tree/file
 
 /abuse/ioctl-abuse wrong abused /mnt/nfs/file /mnt/server/local
+
+# --- what is written ---
+for skip in 0 512 1024; do
+	dd if=/mnt/nfs/parts of=/dev/null bs=4K skip=$skip count=1 status=none
+done
+cachectl sync --seal abused
+nfs_remount tree /mnt/nfs	# What is mapped comes from the cache
+/abuse/ioctl-abuse leaks abused /mnt/nfs/parts /mnt/server/local "$(cachet_dir spare)"
 
 # --- without the privilege ---
 assert_eq "$(stat -c '%a %U' /dev/cachet)" "600 root" "mode of the device"
@@ -64,6 +76,9 @@ cachectl detach abused
 wait_until 5 grep -q '"event":"detached"' /run/events || fail "the reader was not woken"
 kill "$follower"
 wait "$follower" || true
+for name in abused spare; do
+	/abuse/ioctl-abuse disk "$(cachet_dir $name)"/{super,index,data}
+done
 
 # --- as before ---
 cachectl attach "$(cachet_dir abused)"

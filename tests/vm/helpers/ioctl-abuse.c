@@ -4,6 +4,9 @@
  *
  *   ioctl-abuse wrong TAG NETFILE LOCALFILE   each call with one thing wrong
  *   ioctl-abuse random TAG NETFILE N SEED     N calls made of random numbers
+ *   ioctl-abuse leaks TAG NETFILE LOCALFILE SPARE
+ *                                             what calls write: see ioctl-leaks.c
+ *   ioctl-abuse disk FILE...                  what the module wrote there
  *   ioctl-abuse fd N                          use descriptor N: must be refused
  *   ioctl-abuse open                          open the device: must be refused
  *   ioctl-abuse drop                          open, drop privileges, use: refused
@@ -15,47 +18,16 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "../../../include/uapi/linux/cachet.h"
+#include "ioctl-abuse.h"
 
-static int dev, bad, calls;
-
-static const char *name_of(int err)
-{
-	return err ? strerrorname_np(err) : "0";
-}
-
-static void expect(const char *what, int ret, int want)
-{
-	int got = ret < 0 ? errno : 0;
-
-	calls++;
-	if (got == want)
-		return;
-	printf("%s: %s, expected %s\n", what, name_of(got), name_of(want));
-	bad++;
-}
-
-#define CALL(what, cmd, arg, want) expect(what, ioctl(dev, cmd, arg), want)
-
-static void fill_tag(char to[CACHET_TAG_MAX], const char *tag)
-{
-	memset(to, 0, CACHET_TAG_MAX);
-	memcpy(to, tag, strnlen(tag, CACHET_TAG_MAX - 1));
-}
-
-/* ---- one thing wrong ---------------------------------------------------- */
-
-static const struct {
-	unsigned long cmd;
-	const char *name;
-} all[] = {
+const struct call all[NR_ALL] = {
 	{ CACHET_IOC_ATTACH, "attach" },
 	{ CACHET_IOC_DETACH, "detach" },
 	{ CACHET_IOC_STATUS, "status" },
@@ -68,7 +40,43 @@ static const struct {
 	{ CACHET_IOC_SWEEP, "sweep" },
 	{ CACHET_IOC_CULL, "cull" },
 };
-#define NR_ALL (sizeof(all) / sizeof(all[0]))
+
+int dev;
+static int bad, calls;
+
+static const char *name_of(int err)
+{
+	return err ? strerrorname_np(err) : "0";
+}
+
+/* An answer that is not the documented one. */
+void wrong(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	putchar('\n');
+	bad++;
+}
+
+void expect(const char *what, long ret, int want)
+{
+	int got = ret < 0 ? errno : 0;
+
+	calls++;
+	if (got != want)
+		wrong("%s: %s, expected %s", what, name_of(got), name_of(want));
+}
+
+void fill_tag(char to[CACHET_TAG_MAX], const char *tag)
+{
+	memset(to, 0, CACHET_TAG_MAX);
+	memcpy(to, tag, strnlen(tag, CACHET_TAG_MAX - 1));
+}
+
+/* ---- one thing wrong ---------------------------------------------------- */
 
 static void wrong_frame(void)
 {
@@ -242,11 +250,9 @@ static void wrong_pins(const char *tag, int fd, int lfd)
 	RESET_PIN();
 	p.start_page = ~0ull - 1;
 	CALL("pin, behind the end", CACHET_IOC_PIN, &p, 0);
-	if (p.pages || p.start_page != ~0ull) {
-		printf("pin, behind the end: %llu pages, start %llx\n", (unsigned long long)p.pages,
-		       (unsigned long long)p.start_page);
-		bad++;
-	}
+	if (p.pages || p.start_page != ~0ull)
+		wrong("pin, behind the end: %llu pages, start %llx", (unsigned long long)p.pages,
+		      (unsigned long long)p.start_page);
 	RESET_PIN();
 	p.flags = CACHET_PIN_CLEAR;
 	CALL("unpin", CACHET_IOC_PIN, &p, 0);
@@ -268,10 +274,8 @@ static void wrong_attach(const char *local)
 		a.super_fd = a.index_fd = a.data_fd = fd
 	RESET();
 	CALL("attach, one file three times", CACHET_IOC_ATTACH, &a, EINVAL);
-	if (!a.problem[0]) {
-		printf("attach: no reason\n");
-		bad++;
-	}
+	if (!a.problem[0])
+		wrong("attach: no reason");
 	for (i = 0; i < sizeof(fds) / sizeof(fds[0]) - 1; i++) {
 		RESET();
 		a.super_fd = fds[i];
@@ -406,10 +410,8 @@ static void wrong_stat(const char *tag, const char *net, const char *local)
 	v.after_id = ~0ull;
 	v.nr = ~0u;
 	CALL("volumes, after the last", CACHET_IOC_VOLUMES, &v, 0);
-	if (v.nr) {
-		printf("volumes, after the last: %u\n", v.nr);
-		bad++;
-	}
+	if (v.nr)
+		wrong("volumes, after the last: %u", v.nr);
 	wrong_pins(tag, fd, lfd);
 	close(fd), close(lfd), close(dir), close(ndir);
 }
@@ -431,15 +433,11 @@ static void wrong_read(void)
 	expect("lseek", lseek(fd, 0, SEEK_SET), ESPIPE);
 	expect("mmap", mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED ? -1 : 0, ENODEV);
 	while ((n = read(fd, e, sizeof(e))) > 0)
-		if (n % sizeof(e[0])) {
-			printf("read: %zd bytes\n", n);
-			bad++;
-		}
+		if (n % sizeof(e[0]))
+			wrong("read: %zd bytes", n);
 	expect("read, drained", n, EAGAIN);
-	if (poll(&p, 1, 0)) {
-		printf("poll: %x when there is nothing\n", p.revents);
-		bad++;
-	}
+	if (poll(&p, 1, 0))
+		wrong("poll: %x when there is nothing", p.revents);
 	close(fd);
 }
 
@@ -592,12 +590,16 @@ static void drop(void)
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "";
+	int i;
 
 	if (!strcmp(mode, "drop")) {
 		drop();
 	} else if (!strcmp(mode, "fd") && argc == 3) {
 		dev = atoi(argv[2]);
 		refused_fd();
+	} else if (!strcmp(mode, "disk")) {
+		for (i = 2; i < argc; i++)
+			leaks_on_disk(argv[i]);
 	} else if (!strcmp(mode, "open")) {
 		expect("open", open(CACHET_DEVICE, O_RDWR), EPERM);
 		expect("open", open(CACHET_DEVICE, O_RDONLY), EPERM);
@@ -617,6 +619,8 @@ int main(int argc, char **argv)
 		} else if (!strcmp(mode, "random") && argc == 6) {
 			seed = strtoull(argv[5], NULL, 0) * 2654435761u + 1;
 			random_calls(argv[2], argv[3], strtoul(argv[4], NULL, 0));
+		} else if (!strcmp(mode, "leaks") && argc == 6) {
+			leaks(argv[2], argv[3], argv[4], argv[5]);
 		} else {
 			fprintf(stderr, "usage: see the head of ioctl-abuse.c\n");
 			return 2;
