@@ -76,8 +76,9 @@ vm-helpers:
 	@mkdir -p $(O)/vm-helpers
 	@$(CC) -O1 -Wall -Itools/include -Ifs/cachet/format -o $(O)/vm-helpers/super-edit \
 		tests/vm/helpers/super-edit.c tools/lib/crc32c.c
-	@$(CC) -O1 -Wall -Wextra -o $(O)/vm-helpers/ioctl-abuse tests/vm/helpers/ioctl-abuse.c \
-		tests/vm/helpers/ioctl-leaks.c
+	@$(CC) -O1 -Wall -Wextra -pthread -o $(O)/vm-helpers/ioctl-abuse \
+		tests/vm/helpers/ioctl-abuse.c tests/vm/helpers/ioctl-leaks.c \
+		tests/vm/helpers/ioctl-random.c
 	@$(CC) -O1 -Wall -o $(O)/vm-helpers/flip-bits tests/vm/helpers/flip-bits.c
 	@$(CC) -O1 -Wall -Wextra -o $(O)/vm-helpers/damage tests/vm/helpers/damage.c
 	@$(CC) -O1 -Wall -Wextra -o $(O)/vm-helpers/pins tests/vm/helpers/pins.c

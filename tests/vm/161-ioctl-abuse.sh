@@ -6,8 +6,9 @@
 # Each call with one thing wrong gets the documented error. What a call, a read or a file of
 # sysfs writes was set by the module, each byte of it, and nothing beside it is written; so
 # is what the module writes to the cache's files. 20,000 calls made of random numbers (--full:
-# 1,000,000) do nothing bad. Nobody without CAP_SYS_ADMIN commands a cache, however the
-# descriptor was come by (invariants 17 and 18). The cache works afterwards as before.
+# 1,000,000), some of which attach and detach a cache, do nothing bad. Nobody without
+# CAP_SYS_ADMIN commands a cache, however the descriptor was come by: as many of such calls
+# are refused (invariants 17 and 18). The caches work afterwards as before.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -65,9 +66,17 @@ setpriv --reuid 65534 --regid 65534 --clear-groups "$(command -v cachectl)" sync
 assert_eq "$rc" 1 "cachectl as nobody: exit code"
 grep -q 'become root' /run/err || fail "cachectl as nobody: $(cat /run/err)"
 
-# --- events: poll and a reader that waits ---
-/abuse/ioctl-abuse random abused /mnt/nfs/file "$calls" "$VM_SEED"
+# --- random numbers, from who may and from who may not ---
+about=(abused "$(cachet_dir abused)" spare "$(cachet_dir spare)" /mnt/nfs/file /mnt/server/local
+	"$calls" "$VM_SEED")
+/abuse/ioctl-abuse nobody "${about[@]}"
+[ ! -d /sys/fs/cachet/spare ] || fail "nobody attached a cache"
+cases "$calls" "calls that are refused"
+/abuse/ioctl-abuse root "${about[@]}"
 cases "$calls" "calls"
+cachet_detach spare
+
+# --- events: poll and a reader that waits ---
 timeout $((10 * VM_FACTOR)) cachectl events --follow --json >/run/events &
 follower=$!
 wait_until 5 test -s /run/events || fail "no events"
@@ -78,6 +87,7 @@ kill "$follower"
 wait "$follower" || true
 for name in abused spare; do
 	/abuse/ioctl-abuse disk "$(cachet_dir $name)"/{super,index,data}
+	cachectl check "$(cachet_dir $name)"
 done
 
 # --- as before ---

@@ -3,13 +3,15 @@
  * ioctl-abuse.c - call /dev/cachet in every wrong way that comes to mind
  *
  *   ioctl-abuse wrong TAG NETFILE LOCALFILE   each call with one thing wrong
- *   ioctl-abuse random TAG NETFILE N SEED     N calls made of random numbers
  *   ioctl-abuse leaks TAG NETFILE LOCALFILE SPARE
  *                                             what calls write: see ioctl-leaks.c
  *   ioctl-abuse disk FILE...                  what the module wrote there
  *   ioctl-abuse fd N                          use descriptor N: must be refused
  *   ioctl-abuse open                          open the device: must be refused
  *   ioctl-abuse drop                          open, drop privileges, use: refused
+ *   ioctl-abuse root TAG DIR SPARE SPAREDIR NETFILE LOCALFILE N SEED
+ *                                             N calls made of random numbers
+ *   ioctl-abuse nobody ...                    the same, privileges dropped: refused
  *
  * Prints each call whose answer is not the documented one; exits 1 if any was.
  */
@@ -41,8 +43,10 @@ const struct call all[NR_ALL] = {
 	{ CACHET_IOC_CULL, "cull" },
 };
 
+enum { TOLD = 50 };			/* Wrong answers that are printed */
+
 int dev;
-static int bad, calls;
+static _Atomic int bad, calls;
 
 static const char *name_of(int err)
 {
@@ -54,11 +58,12 @@ void wrong(const char *format, ...)
 {
 	va_list args;
 
+	if (bad++ >= TOLD)
+		return;
 	va_start(args, format);
 	vprintf(format, args);
 	va_end(args);
 	putchar('\n');
-	bad++;
 }
 
 void expect(const char *what, long ret, int want)
@@ -441,127 +446,6 @@ static void wrong_read(void)
 	close(fd);
 }
 
-/* ---- random ------------------------------------------------------------- */
-
-static uint64_t seed;
-
-static uint64_t rnd(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
-}
-
-/* A number of the kind that finds mistakes. */
-static uint64_t some(void)
-{
-	static const uint64_t edges[] = { 0, 1, 2, 3, 4095, 4096, 4097, 65536, 0x7fffffff,
-		0x80000000, 0xffffffff, 0x100000000ull, ~0ull >> 12, ~0ull >> 1, 1ull << 63, ~0ull };
-	uint64_t r = rnd();
-
-	return r & 1 ? rnd() >> (r >> 8 & 63) : edges[r >> 8 & 15];
-}
-
-static void random_calls(const char *tag, const char *net, unsigned long nr)
-{
-	static unsigned char buf[4096], out[65536];
-	int fd = open(net, O_RDONLY);
-	unsigned long i, k;
-	unsigned int done = 0;
-
-	for (i = 0; i < nr; i++) {
-		size_t which = rnd() % NR_ALL;
-		unsigned int size = _IOC_SIZE(all[which].cmd);
-		unsigned long cmd = all[which].cmd;
-		uint32_t v = CACHET_ABI_VERSION;
-
-		for (k = 0; k < sizeof(buf); k += 8) {
-			uint64_t r = rnd() & 3 ? 0 : some();
-
-			memcpy(buf + k, &r, 8);
-		}
-		if (rnd() & 15)
-			memcpy(buf, &v, 4);
-		if (rnd() & 1) {
-			/* A good one, of which some words are then spoilt */
-			struct cachet_object_stat *s = (void *)buf;
-			struct cachet_volumes *vol = (void *)buf;
-			struct cachet_block_size *b = (void *)buf;
-			struct cachet_tag *t = (void *)buf;
-			struct cachet_status *st = (void *)buf;
-			struct cachet_scrub *sc = (void *)buf;
-			struct cachet_pin *pin = (void *)buf;
-			struct cachet_sweep *sw = (void *)buf;
-			struct cachet_cull *cull = (void *)buf;
-
-			memset(buf, 0, size);
-			memcpy(buf, &v, 4);
-			switch (cmd) {
-			case CACHET_IOC_OBJECT_STAT:
-				s->fd = fd;
-				s->ranges = (uintptr_t)out;
-				s->nr_ranges = (uint32_t)some() % 64;
-				s->start_page = some();
-				break;
-			case CACHET_IOC_VOLUMES:
-				fill_tag(vol->tag, tag);
-				vol->nr = (uint32_t)some() % 16;
-				vol->volumes = (uintptr_t)out;
-				vol->after_id = some();
-				break;
-			case CACHET_IOC_BLOCK_SIZE:
-				fill_tag(b->tag, tag);
-				b->fd = rnd() & 1 ? fd : -1;
-				b->volume_id = some();
-				b->block_bytes = 1u << (rnd() & 31);
-				break;
-			case CACHET_IOC_SYNC:
-				fill_tag(t->tag, tag);
-				t->flags = (uint32_t)some();
-				break;
-			case CACHET_IOC_STATUS:
-				fill_tag(st->tag, tag);
-				break;
-			case CACHET_IOC_SCRUB:
-				fill_tag(sc->tag, tag);
-				sc->slot = some();
-				sc->max_bytes = some();
-				break;
-			case CACHET_IOC_PIN:
-				fill_tag(pin->tag, tag);
-				pin->fd = rnd() & 3 ? fd : -1;
-				pin->flags = (uint32_t)rnd() & CACHET_PIN_CLEAR;
-				pin->start_page = rnd() & 1 ? 0 : some();
-				break;
-			case CACHET_IOC_SWEEP:
-				fill_tag(sw->tag, tag);
-				sw->set = rnd() & 1 ? 0 : some();
-				break;
-			case CACHET_IOC_CULL:
-				fill_tag(cull->tag, tag);
-				cull->segment = rnd() & 1 ? CACHET_CULL_COLDEST : (uint32_t)some() % 16;
-				cull->generation = some();
-				break;
-			}
-			if (rnd() & 1) {
-				uint32_t r = (uint32_t)some();
-
-				memcpy(buf + rnd() % (size / 4) * 4, &r, 4);
-			}
-		}
-		/* A random pointer of the kernel's to write to would be our own fault */
-		if (!(rnd() & 31))
-			cmd = rnd();
-		if (_IOC_TYPE(cmd) != '!' && cmd < 0x10000)
-			continue;
-		if (ioctl(dev, cmd, buf) >= 0)
-			done++;
-	}
-	printf("%lu random calls, %u of them did something\n", nr, done);
-	close(fd);
-}
-
 /* ---- without privileges ------------------------------------------------- */
 
 static void refused_fd(void)
@@ -576,13 +460,23 @@ static void refused_fd(void)
 	expect("read", read(dev, &e, sizeof(e)), EPERM);
 }
 
-static void drop(void)
+/* Be nobody. With root's uid all capabilities go. */
+void drop_privileges(void)
 {
-	dev = open(CACHET_DEVICE, O_RDWR | O_NONBLOCK);
-	if (dev < 0 || setgroups(0, NULL) || setgid(65534) || setuid(65534)) {
+	if (setgroups(0, NULL) || setgid(65534) || setuid(65534)) {
 		perror("drop");
 		exit(2);
 	}
+}
+
+static void drop(void)
+{
+	dev = open(CACHET_DEVICE, O_RDWR | O_NONBLOCK);
+	if (dev < 0) {
+		perror(CACHET_DEVICE);
+		exit(2);
+	}
+	drop_privileges();
 	refused_fd();
 	expect("open", open(CACHET_DEVICE, O_RDONLY), EACCES);
 }
@@ -616,9 +510,14 @@ int main(int argc, char **argv)
 			wrong_attach(argv[4]);
 			wrong_stat(argv[2], argv[3], argv[4]);
 			wrong_read();
-		} else if (!strcmp(mode, "random") && argc == 6) {
-			seed = strtoull(argv[5], NULL, 0) * 2654435761u + 1;
-			random_calls(argv[2], argv[3], strtoul(argv[4], NULL, 0));
+		} else if ((!strcmp(mode, "root") || !strcmp(mode, "nobody")) && argc == 10) {
+			random_calls(&(struct random_of) {
+				.tag = argv[2], .dir = argv[3],
+				.spare_tag = argv[4], .spare_dir = argv[5],
+				.net = argv[6], .local = argv[7],
+				.nr = strtoul(argv[8], NULL, 0),
+				.seed = strtoull(argv[9], NULL, 0),
+			}, !strcmp(mode, "nobody"));
 		} else if (!strcmp(mode, "leaks") && argc == 6) {
 			leaks(argv[2], argv[3], argv[4], argv[5]);
 		} else {
