@@ -5,8 +5,8 @@
 # The limit (RLIMIT_FSIZE) is that of whoever runs, and would hold for the cache's files
 # too: to write to these is then left to a worker, while the process waits, with locks that
 # no such worker may want. Lockdep says so if one does. Files of NFS and 9p are read,
-# written, synced, cut and grown by such processes, while writes to the log now and then
-# fail to find a place, or work. No process is killed, all bytes are right, and cached.
+# written, synced, cut and grown by such processes. None is killed, all bytes are right,
+# and cached.
 
 . "$(dirname "$0")/lib.sh"
 
