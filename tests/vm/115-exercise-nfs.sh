@@ -10,8 +10,8 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-exercise.sh"
 
-exercise_dir
+net_dir
 nfs_export dir /mnt/server/dir
-exercise_mount -t nfs4 \
+net_mount_as -t nfs4 \
 	-o vers=4.2,addr=127.0.0.1,clientaddr=127.0.0.1,nosharecache,fsc 127.0.0.1:/dir
 exercise 200 100000

@@ -14,9 +14,9 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-exercise.sh"
 
-exercise_dir
+net_dir
 smb_share dir /mnt/server/dir
-exercise_mount -t cifs -o guest,vers=3.1.1,fsc,cache=strict,ip=127.0.0.1 //127.0.0.1/dir
+net_mount_as -t cifs -o guest,vers=3.1.1,fsc,cache=strict,ip=127.0.0.1 //127.0.0.1/dir
 # What may be cut without a word (6.12) is not cached: what was written, until a remount.
 min=100000
 [ "$VM_KERNEL" != stock ] || min=0

@@ -11,9 +11,9 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-exercise.sh"
 
-exercise_dir
+net_dir
 p9_serve
-exercise_mount -t 9p \
+net_mount_as -t 9p \
 	-o trans=tcp,version=9p2000.L,aname=/mnt/server/dir,uname=root,access=client,cache=fscache,ignoreqv \
 	127.0.0.1
 exercise 400 40000 --without server-change

@@ -21,8 +21,6 @@ cachet_new small 64M
 nfs_mount dir /mnt/nfs rsize=$rsize
 grep -q "rsize=$rsize," /proc/mounts || fail "rsize is another: $(grep /mnt/nfs /proc/mounts)"
 
-# netfs_stat NAME: a number of netfs's own.
-netfs_stat() { sed -n "s/.* $1=\([0-9]*\).*/\1/p" /proc/fs/fscache/stats; }
 requests() { echo $(($(netfs_stat RA) + $(netfs_stat RF))); }
 
 asked=$(requests) pieces=$(netfs_stat DL)

@@ -11,12 +11,11 @@
 # and no byte is wrong. Lockdep has more to say about it than any number of rounds.
 
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/lib-exercise.sh"
 
 rounds=40 ops=6000
 [ "$VM_KERNEL" = uml ] || rounds=12 ops=1200
 
-exercise_dir
+net_dir
 random_file /mnt/server/dir/cached 3M 1
 sync	# or XFS moves the change attribute when it writes it
 nfs_server_start

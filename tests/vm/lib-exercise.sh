@@ -5,25 +5,9 @@
 #
 # Sourced by the tests that need it, after lib.sh.
 
-# exercise_dir: /mnt/server/dir, to be exported.
-exercise_dir() {
-	make_xfs server 512
-	mkdir /mnt/server/dir
-}
-
-# exercise_mount ARGUMENT...: of mount(8), but for the place: that directory, with fsc. It
-# comes to /mnt/net with /run/net-mount, and goes with /run/net-umount.
-exercise_mount() {
-	printf '#!/bin/sh -e\nmount %s /mnt/net\n' "$*" >/run/net-mount
-	printf '#!/bin/sh -e\numount /mnt/net\n' >/run/net-umount
-	printf '#!/bin/sh -e\n/run/net-umount\n/run/net-mount\n' >/run/net-remount
-	chmod +x /run/net-mount /run/net-umount /run/net-remount
-	mkdir -p /mnt/net
-}
-
 # exercise STOCK_OPS MIN OPTION...: 1500 operations for each block size (25,000 with --full;
-# STOCK_OPS on stock, which is slow), on a file of that directory; of them all, MIN bytes
-# at least must come from the cache. OPTIONs are those of helpers/exercise.c.
+# STOCK_OPS on stock, which is slow), on a file of the mount of net_mount_as; of them all,
+# MIN bytes at least must come from the cache. OPTIONs are those of helpers/exercise.c.
 exercise() {
 	local ops=1500 min=$2 seed=$VM_SEED total=0 block
 	[ "$VM_KERNEL" != stock ] || ops=$1
@@ -33,7 +17,7 @@ exercise() {
 	for block in 4K 16K 64K 256K; do
 		cachet_new "x$block" 64M --block-size $block
 		/run/net-mount
-		at_exit exercise_umount
+		at_exit try_umount /mnt/net
 		"$VM_HELPERS/exercise" --ops "$ops" --seed $((seed++)) --size 300000 \
 			--server "/mnt/server/dir/f$block" --remount /run/net-remount "$@" "/mnt/net/f$block" ||
 			fail "blocks of $block, seed $((seed - 1)): exit code $?"
@@ -47,5 +31,3 @@ exercise() {
 	assert_ge "$total" "$min" "bytes read from the cache"
 	cases $((4 * ops)) "operations"
 }
-
-exercise_umount() { ! mountpoint -q /mnt/net || /run/net-umount; }

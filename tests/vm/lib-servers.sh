@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# lib-servers.sh - an SMB and a 9p server in the guest
+# lib-servers.sh - an SMB and a 9p server in the guest, and mounts of any server
 #
-# Sourced by lib.sh. They serve directories of the guest to itself, over 127.0.0.1, to
+# Sourced by lib.sh. The servers serve directories of the guest to itself, over 127.0.0.1, to
 # everybody as root, and end with the test.
 
 # smb_share NAME DIR: export DIR as //127.0.0.1/NAME, by Samba. A test has one share.
@@ -63,3 +63,23 @@ end_server() {
 	# Those that it has begun, which are nobody's children now.
 	wait_until 10 eval "! pgrep -g $1 >/dev/null"
 }
+
+# net_dir: /mnt/server/dir, to be exported.
+net_dir() {
+	make_xfs server 512
+	mkdir /mnt/server/dir
+}
+
+# net_mount_as ARGUMENT...: of mount(8), but for the place: that directory, with fsc. It
+# comes to /mnt/net with /run/net-mount, and goes with /run/net-umount: programs, for
+# other programs run them too.
+net_mount_as() {
+	printf '#!/bin/sh -e\nmount %s /mnt/net\n' "$*" >/run/net-mount
+	printf '#!/bin/sh -e\numount /mnt/net\n' >/run/net-umount
+	printf '#!/bin/sh -e\n/run/net-umount\n/run/net-mount\n' >/run/net-remount
+	chmod +x /run/net-mount /run/net-umount /run/net-remount
+	mkdir -p /mnt/net
+}
+
+# netfs_stat NAME: a number of netfs's own, of all mounts.
+netfs_stat() { sed -n "s/.* $1=\([0-9]*\).*/\1/p" /proc/fs/fscache/stats; }
