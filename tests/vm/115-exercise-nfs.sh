@@ -14,4 +14,6 @@ net_dir
 nfs_export dir /mnt/server/dir
 net_mount_as -t nfs4 \
 	-o vers=4.2,addr=127.0.0.1,clientaddr=127.0.0.1,nosharecache,fsc 127.0.0.1:/dir
-exercise 200 100000
+refused=zero-keep,collapse,insert
+[ "$VM_KERNEL" != stock ] || refused+=,zero
+exercise 200 1000000 --refused $refused

@@ -16,4 +16,5 @@ p9_serve
 net_mount_as -t 9p \
 	-o trans=tcp,version=9p2000.L,aname=/mnt/server/dir,uname=root,access=client,cache=fscache,ignoreqv \
 	127.0.0.1
-exercise 400 40000 --without server-change
+exercise 400 4000000 --without server-change \
+	--refused punch,zero,zero-keep,allocate,collapse,insert

@@ -59,8 +59,10 @@ rm -f /run/frozen.stop
 at_exit stop
 tend &
 tend=$!
+refused=zero-keep,collapse,insert
+[ "$VM_KERNEL" != stock ] || refused+=,zero
 "$VM_HELPERS/exercise" --ops $ops --seed "$VM_SEED" --size 300000 --server /mnt/server/dir/f \
-	--remount /run/net-remount /mnt/net/f >/run/exercise.log 2>&1 &
+	--remount /run/net-remount --refused $refused /mnt/net/f >/run/exercise.log 2>&1 &
 exercise=$!
 
 for ((i = 0; i < rounds; i++)); do

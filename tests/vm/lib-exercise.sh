@@ -7,7 +7,8 @@
 
 # exercise STOCK_OPS MIN OPTION...: 1500 operations for each block size (25,000 with --full;
 # STOCK_OPS on stock, which is slow), on a file of the mount of net_mount_as; of them all,
-# MIN bytes at least must come from the cache. OPTIONs are those of helpers/exercise.c.
+# MIN bytes at least must come from the cache. OPTIONs are those of helpers/exercise.c: among them
+# --refused, for what the filesystem refuses, which is tried. Nothing else may be.
 exercise() {
 	local ops=1500 min=$2 seed=$VM_SEED total=0 block
 	[ "$VM_KERNEL" != stock ] || ops=$1
@@ -28,6 +29,7 @@ exercise() {
 		/run/net-umount
 		cachectl detach "x$block"
 	done
+	note "$total bytes read from the cache"
 	assert_ge "$total" "$min" "bytes read from the cache"
 	cases $((4 * ops)) "operations"
 }

@@ -13,6 +13,7 @@
  *   --settle MS	to wait before and after a change at the server, for protocols that
  *			tell one version from another by its time; 0
  *   --without OP[,OP]	leave these out
+ *   --refused OP[,OP]	what the filesystem refuses: these, and no others
  *   --forget-after OP[,OP]	what is in memory, at once: where the client itself keeps what it
  *			should not
  *   --verbose		each operation as it is done
@@ -22,8 +23,10 @@
  * page cache, changed at the server; and read, in part or whole, by read(2) and mapped, in
  * the manner of fsx.
  *
- * What the filesystem refuses (EOPNOTSUPP, EINVAL) is left out from then on. Exit: 0: all
- * was right; 1: a wrong byte, with the last operations; 2: something else.
+ * Each operation that is to be refused (EOPNOTSUPP, EINVAL, ENOSYS) is tried first, and then
+ * left out. If it is done, or another is refused, that is a failure: what is tested is what
+ * the caller believes. Exit: 0: all was right; 1: a wrong byte, with the last operations; 2:
+ * something else.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -43,7 +46,7 @@
 
 enum { PAGE = 4096, LOG_LINES = 40, LOG_WIDTH = 120 };
 
-static const char *path, *server_path, *remount, *without = "", *forget_after = "";
+static const char *path, *server_path, *remount, *without = "", *to_refuse = "", *forget_after = "";
 static uint64_t state = 1, max_size = 262144;
 static unsigned int settle_ms;
 static bool verbose;
@@ -56,7 +59,8 @@ static bool writable;			/* How it is open */
 static unsigned int only_reads;		/* Operations for which it stays so */
 static unsigned long op_nr;
 static char lines[LOG_LINES][LOG_WIDTH];
-static unsigned long counts[32], refused[32];
+static unsigned long counts[32];
+static bool left_out[32];
 
 static uint64_t rnd(void)
 {
@@ -240,14 +244,16 @@ static void new_bytes(uint64_t at, uint64_t len)
 	}
 }
 
-/* ---- operations: each returns 0, or -errno when it is refused ----------- */
+/* ---- operations: each returns 0, NOT_NOW, or -errno when it is refused --- */
+
+enum { NOT_NOW = 1 };		/* The file is not such that it could be tried */
 
 static int op_read(void)
 {
 	uint64_t at, len;
 
 	if (!size)
-		return 0;
+		return NOT_NOW;
 	some(&at, &len);
 	tell("read %llu, %llu bytes", (unsigned long long)at, (unsigned long long)len);
 	read_range("read", at, len);
@@ -268,7 +274,7 @@ static int op_map_read(void)
 	unsigned char *p;
 
 	if (!size)
-		return 0;
+		return NOT_NOW;
 	some(&at, &len);
 	tell("map and read %llu, %llu bytes", (unsigned long long)at, (unsigned long long)len);
 	p = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
@@ -312,7 +318,7 @@ static int op_map_write(void)
 	unsigned char *p;
 
 	if (!size)
-		return 0;
+		return NOT_NOW;
 	some(&at, &len);
 	tell("map and write %llu, %llu bytes", (unsigned long long)at, (unsigned long long)len);
 	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -378,7 +384,7 @@ static int op_punch(void)
 	int ret;
 
 	if (!size)
-		return 0;
+		return NOT_NOW;
 	some(&at, &len);
 	ret = allocate("punch", FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, len);
 	if (!ret)
@@ -386,10 +392,9 @@ static int op_punch(void)
 	return ret;
 }
 
-static int op_zero(void)
+static int zero(bool keep)
 {
 	uint64_t at = below(max_size), len = 1 + below(max_size - at);
-	bool keep = one_in(2);
 	int ret;
 
 	ret = allocate(keep ? "zero, keep size," : "zero",
@@ -401,6 +406,16 @@ static int op_zero(void)
 	if (at < size)
 		memset(good + at, 0, at + len < size ? len : size - at);
 	return 0;
+}
+
+static int op_zero(void)
+{
+	return zero(false);
+}
+
+static int op_zero_keep(void)
+{
+	return zero(true);
 }
 
 static int op_allocate(void)
@@ -419,13 +434,13 @@ static int op_collapse(void)
 	int ret;
 
 	if (pages < 3)
-		return 0;
+		return NOT_NOW;
 	at = below(pages - 1);
 	len = 1 + below(pages - at - 1);
 	at *= PAGE;
 	len *= PAGE;
 	if (at + len >= size)
-		return 0;
+		return NOT_NOW;
 	ret = allocate("collapse", FALLOC_FL_COLLAPSE_RANGE, at, len);
 	if (ret)
 		return ret;
@@ -441,7 +456,7 @@ static int op_insert(void)
 	int ret;
 
 	if (pages < 2 || !room)
-		return 0;
+		return NOT_NOW;
 	at = below(pages - 1) * PAGE;
 	len = (1 + below(room)) * PAGE;
 	ret = allocate("insert", FALLOC_FL_INSERT_RANGE, at, len);
@@ -460,13 +475,13 @@ static int op_copy(void)
 	ssize_t n;
 
 	if (size < 2)
-		return 0;
+		return NOT_NOW;
 	some(&from, &len);
 	if (len > size / 2)
 		len = size / 2;
 	to = below(max_size - len + 1);
 	if (to < from + len && from < to + len)
-		return 0;
+		return NOT_NOW;
 	tell("copy %llu to %llu, %llu bytes", (unsigned long long)from, (unsigned long long)to,
 	     (unsigned long long)len);
 	/* While all of it is on its way to memory. */
@@ -534,8 +549,6 @@ static int op_remount(void)
 {
 	int s;
 
-	if (!remount)
-		return -EOPNOTSUPP;
 	tell("remount");
 	let_go();
 	if (server_path) {
@@ -552,6 +565,8 @@ static int op_remount(void)
 	reopen(false);
 	check_size();
 	read_range("after a remount", 0, size);
+	/* What that put into a cache may never be asked for once the file is written to. */
+	only_reads = below(20);
 	return 0;
 }
 
@@ -569,8 +584,8 @@ static int op_server_change(void)
 	uint64_t at, len;
 	int s;
 
-	if (!server_path || !size)
-		return server_path ? 0 : -EOPNOTSUPP;
+	if (!size)
+		return NOT_NOW;
 	some(&at, &len);
 	tell("the server changes %llu, %llu bytes", (unsigned long long)at,
 	     (unsigned long long)len);
@@ -611,7 +626,8 @@ static const struct op {
 	{ "grow",	op_grow,	3,	true },
 	{ "cut-and-grow", op_cut_and_grow, 4,	true },
 	{ "punch",	op_punch,	3,	true },
-	{ "zero",	op_zero,	3,	true },
+	{ "zero",	op_zero,	2,	true },
+	{ "zero-keep",	op_zero_keep,	2,	true },
 	{ "allocate",	op_allocate,	2,	true },
 	{ "collapse",	op_collapse,	2,	true },
 	{ "insert",	op_insert,	2,	true },
@@ -637,6 +653,24 @@ static bool among(const char *names, const char *name)
 	return false;
 }
 
+static void check_names(const char *names)
+{
+	char *copy = strdup(names), *name;
+	unsigned int i;
+
+	if (!copy)
+		broken("memory");
+	for (name = strtok(copy, ","); name; name = strtok(NULL, ",")) {
+		for (i = 0; i < NR_OPS && strcmp(name, ops[i].name); i++)
+			;
+		if (i == NR_OPS) {
+			fprintf(stderr, "exercise: there is no operation '%s'\n", name);
+			exit(2);
+		}
+	}
+	free(copy);
+}
+
 static const struct op *choose(void)
 {
 	unsigned int i, all = 0, n;
@@ -644,14 +678,41 @@ static const struct op *choose(void)
 	if (only_reads)
 		only_reads--;
 	for (i = 0; i < NR_OPS; i++)
-		all += refused[i] || (ops[i].writes && only_reads) ? 0 : ops[i].weight;
+		all += left_out[i] || (ops[i].writes && only_reads) ? 0 : ops[i].weight;
 	n = below(all);
 	for (i = 0; ; i++) {
-		if (refused[i] || (ops[i].writes && only_reads))
+		if (left_out[i] || (ops[i].writes && only_reads))
 			continue;
 		if (n < ops[i].weight)
 			return &ops[i];
 		n -= ops[i].weight;
+	}
+}
+
+static bool is_refusal(int ret)
+{
+	return ret == -EOPNOTSUPP || ret == -EINVAL || ret == -ENOSYS;
+}
+
+/* What is to be refused, with a file that is large enough for anything. */
+static void try_refused(void)
+{
+	unsigned int i, tries;
+	int ret;
+
+	while (*to_refuse && size < max_size / 2)
+		op_write();
+	for (i = 0; i < NR_OPS; i++) {
+		if (!among(to_refuse, ops[i].name))
+			continue;
+		for (tries = 0, ret = NOT_NOW; tries < 100 && ret == NOT_NOW; tries++)
+			ret = ops[i].fn();
+		if (!is_refusal(ret)) {
+			fprintf(stderr, "exercise: %s is not refused: %s\n", ops[i].name,
+				ret < 0 ? strerror(-ret) : ret ? "not tried" : "done");
+			exit(2);
+		}
+		left_out[i] = true;
 	}
 }
 
@@ -665,15 +726,11 @@ static void exercise(unsigned long nr)
 		if (op->writes)
 			need_writable();
 		ret = op->fn();
-		if (ret == -EOPNOTSUPP || ret == -EINVAL || ret == -ENOSYS) {
-			if (verbose)
-				fprintf(stderr, "%s: %s: left out\n", op->name, strerror(-ret));
-			refused[op - ops] = 1;
-		} else if (ret) {
+		if (ret < 0) {
 			errno = -ret;
 			broken(op->name);
 		}
-		counts[op - ops]++;
+		counts[op - ops] += ret != NOT_NOW;
 		if (fd >= 0 && among(forget_after, op->name))
 			forget();
 		if (one_in(8) && fd >= 0)
@@ -707,6 +764,7 @@ int main(int argc, char **argv)
 		{ "remount",	required_argument,	NULL, 'r' },
 		{ "settle",	required_argument,	NULL, 't' },
 		{ "without",	required_argument,	NULL, 'w' },
+		{ "refused",	required_argument,	NULL, 'x' },
 		{ "forget-after", required_argument,	NULL, 'a' },
 		{ "verbose",	no_argument,		NULL, 'v' },
 		{}
@@ -738,6 +796,9 @@ int main(int argc, char **argv)
 		case 'w':
 			without = optarg;
 			break;
+		case 'x':
+			to_refuse = optarg;
+			break;
 		case 'a':
 			forget_after = optarg;
 			break;
@@ -752,23 +813,29 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: exercise [OPTION...] FILE\n");
 		return 2;
 	}
+	check_names(without);
+	check_names(to_refuse);
+	check_names(forget_after);
 	path = argv[optind];
 	good = calloc(1, max_size);
 	buf = malloc(max_size);
 	if (!good || !buf)
 		broken("memory");
 	for (i = 0; i < NR_OPS; i++)
-		refused[i] = among(without, ops[i].name);
+		left_out[i] = among(without, ops[i].name) ||
+			(ops[i].fn == op_remount && !remount) ||
+			(ops[i].fn == op_server_change && !server_path);
 	fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0644);
 	if (fd < 0)
 		broken(path);
 	writable = true;
+	try_refused();
 	exercise(nr);
 	for (i = 0; i < NR_OPS; i++)
 		printf("%s%s %lu", i ? ", " : "", ops[i].name, counts[i]);
 	printf("\n");
 	for (i = 0; i < NR_OPS; i++)
-		if (refused[i])
+		if (left_out[i])
 			printf("not done: %s\n", ops[i].name);
 	return 0;
 }
