@@ -472,6 +472,20 @@ bool cachet_object_lookup(struct fscache_cookie *cookie)
 	return true;
 }
 
+#ifdef CACHET_HAVE_CIFS_CUTS
+static bool cachet_cuts_are_told(const struct fscache_cookie *cookie)
+{
+	return true;
+}
+#else
+static bool cachet_cuts_are_told(const struct fscache_cookie *cookie)
+{
+	const u8 *vkey = cookie->volume->key;
+
+	return vkey[0] < 5 || memcmp(vkey + 1, "cifs,", 5);
+}
+#endif
+
 /* Withdrawal of a file with local writes: does the server have them all? */
 static void end_session(struct cachet_obj *obj, struct fscache_cookie *cookie,
 			const struct cachet_coherency *coherency, loff_t size)
@@ -484,6 +498,14 @@ static void end_session(struct cachet_obj *obj, struct fscache_cookie *cookie,
 		cachet_object_write_head(obj, false);
 		trace_cachet_object(obj, CACHET_OBJECT_UNACKED);
 		return;
+	}
+	/*
+	 * Opened, cut, grown to what it was and closed, with no read or write-back on which that
+	 * could have been noticed.
+	 */
+	if (!cachet_cuts_are_told(cookie) && !coherent(&obj->coherency, coherency)) {
+		obj->session = 0;
+		cachet_object_drop(obj);
 	}
 	/* Cut by somebody who did not say so: what lies behind must not come back. */
 	cachet_object_resize(obj, size);

@@ -16,7 +16,4 @@ net_mount_as -t cifs -o guest,vers=3.1.1,fsc,cache=strict,ip=127.0.0.1 //127.0.0
 remounts=2
 # It depends on the time that passes how many files are given up with their handles.
 [ "$VM_KERNEL" = stock ] || min_filled=1000000 min_new=2000000 min_held=2000000
-# What was cached of a file comes back on 6.12 if it is opened to be written, cut, grown to
-# what it was, and closed, and no page is read or written meanwhile: nothing notices the cut.
-[ "$VM_KERNEL" != stock ] || left_out=(down_up_open)
 written

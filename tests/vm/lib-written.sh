@@ -142,7 +142,6 @@ works=(overwrite in_place append append_page write_twice truncate_open down_up_o
 # read since (some 12 MB in all), and of those that are held open while they are changed.
 refused=()
 remounts=1
-left_out=()	# Not done, for a fault that is known
 min_filled=0 min_new=0 min_held=0
 
 # asked: how often servers were asked for a part of a file. A test may know better.
@@ -190,7 +189,7 @@ written() {
 	at_exit try_umount /mnt/net
 	try_refused
 	for work in "${works[@]}"; do
-		[[ " ${refused[*]} ${left_out[*]} " = *" $work "* ]] || todo+=("$work")
+		[[ " ${refused[*]} " = *" $work "* ]] || todo+=("$work")
 	done
 	for round in kept remounted held; do
 		for work in "${todo[@]}"; do
