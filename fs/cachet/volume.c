@@ -18,19 +18,27 @@
 #define NO_SLOT	(~0u)
 
 /*
- * The volumes of a page that can't be read are gone. Their slots are bad, not empty:
- * behind an empty one nobody looks.
+ * The volumes of a page that can't be read are gone. Their slots say so, for behind an empty
+ * one nobody looks.
  */
 static int slots_heal(struct cachet_cache *cache, u64 pos)
 {
-	void *page = kmem_cache_alloc(cachet_set_slab, GFP_NOFS);
-	int err;
+	struct cachet_volume_rec *slot;
+	struct cachet_volume_data *lost;
+	void *page;
+	int err = -ENOMEM;
 
-	if (!page)
-		return -ENOMEM;
-	memset(page, 0xff, CACHET_SET_BYTES);
-	err = cachet_heal_index(cache, page, round_down(pos, CACHET_SET_BYTES));
-	kmem_cache_free(cachet_set_slab, page);
+	pos = round_down(pos, CACHET_SET_BYTES);
+	lost = kzalloc(sizeof(*lost), GFP_NOFS);
+	page = kmem_cache_alloc(cachet_set_slab, GFP_NOFS);
+	if (lost && page) {
+		for (slot = page; (void *)slot < page + CACHET_SET_BYTES; slot++)
+			cachet_volume_encode(slot, cache->seed, pos + ((void *)slot - page), lost);
+		err = cachet_heal_index(cache, page, pos);
+	}
+	if (page)
+		kmem_cache_free(cachet_set_slab, page);
+	kfree(lost);
 	return err;
 }
 
@@ -45,7 +53,7 @@ static int slot_read(struct cachet_cache *cache, u32 slot, struct cachet_volume_
 		return -ENOMEM;
 	err = cachet_io_read(cache, cache->index_file, d, sizeof(*d), pos, CACHET_IO_INDEX_READ);
 	if (err == -ENODATA)
-		err = slots_heal(cache, pos) ?: -EBADMSG;
+		err = slots_heal(cache, pos) ?: -ESTALE;
 	if (!err)
 		err = cachet_volume_decode(d, cache->seed, pos, ret);
 	if (!err && cachet_epoch_trust(cache, ret->epoch) == CACHET_ABSENT)

@@ -57,7 +57,7 @@ static void volume(const struct cachet_volume_rec *d)
 	int ret = cachet_volume_decode(d, sample_seed(), POS, &v);
 
 	if (ret) {
-		CHECK(ret == -EBADMSG || (ret == -ENOENT && !d->id));
+		CHECK(ret == -EBADMSG || (!d->id && ret == (d->crc ? -ESTALE : -ENOENT)));
 		return;
 	}
 	CHECK(v.id && v.key_len && v.coherency_len <= sizeof(v.coherency));

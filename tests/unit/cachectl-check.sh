@@ -133,6 +133,18 @@ breaks 'volume slot 0: wrong checksum' '' bad_volume
 counts volumes 2
 breaks 'volume slot 1: empty, although slot 2' '' volume_gap
 counts volumes 2
+# A place that has lost its volume says so: no fault, and no gap.
+fresh fill volume_lost
+before=$(digest)
+run 0 "$cachectl" check --json "$tmp/c"
+says '"verdict":"clean"'
+counts volumes 2
+run 0 "$cachectl" check --repair "$tmp/c"
+[ "$(digest)" = "$before" ] || fail "a repair of a cache with a lost volume wrote to it"
+run 0 "$cachectl" dump --volumes "$tmp/c"
+says 'lost'
+breaks 'volume slot 0: wrong checksum' '' volume_lost bad_volume
+counts volumes 1
 breaks 'volume slot 0: the same volume' '' volume_twice
 counts volumes 3
 breaks 'volume slot 3: of a generation that never was' '' volume_future

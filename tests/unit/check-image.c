@@ -342,6 +342,11 @@ static void volume_gap(void)
 	put(CACHET_FILE_INDEX, zeros, sizeof(zeros), cachet_volume_pos(&image.super.geo, 1));
 }
 
+static void volume_lost(void)
+{
+	put_volume_id(1, 0, 0, "", 0);
+}
+
 static void volume_twice(void)
 {
 	put_volume(3, EPOCH, 5, "nfs,one");
@@ -673,7 +678,7 @@ static const struct {
 } commands[] = {
 #define C(name) { #name, name }
 	C(fill), C(crash), C(lost_segment), C(reused), C(bad_record), C(bad_segment), C(bad_volume), C(volume_gap),
-	C(volume_twice), C(volume_future), C(volume_id), C(volume_same_id), C(future_segment),
+	C(volume_lost), C(volume_twice), C(volume_future), C(volume_id), C(volume_same_id), C(future_segment),
 	C(torn_twice), C(after_crash), C(bad_summary), C(odd_summary), C(rot), C(wrong_set), C(twice),
 	C(future), C(future_generation), C(future_piece), C(overlap), C(gap), C(into_free), C(not_pinned),
 	C(into_summary), C(behind_used), C(beyond_block), C(headless), C(no_content),

@@ -90,6 +90,7 @@ struct volume_slot {
 	u64	generation;
 	u64	key;		/* 64 bits of its digest: nobody can make many alike */
 	bool	emptied;	/* Something stood there, which was wrong */
+	bool	lost;		/* It says that it has lost its volume: no gap */
 };
 
 struct volumes {
@@ -163,7 +164,8 @@ static int visit_volume(void *arg, u32 nr, enum cachet_slot slot,
 	bool key;
 	int other, err;
 
-	if (slot == CACHET_SLOT_EMPTY)
+	mine->lost = slot == CACHET_SLOT_LOST;
+	if (slot == CACHET_SLOT_EMPTY || mine->lost)
 		return 0;
 	problem = volume_problem(vs->ck, slot, info);
 	if (problem)
@@ -218,7 +220,7 @@ static int volumes_close_gaps(struct volumes *vs)
 	int err;
 
 	for (nr = 0; nr < vs->nr; nr++) {
-		if (vs->slot[nr].id)
+		if (vs->slot[nr].id || vs->slot[nr].lost)
 			continue;
 		last = vs->nr - 1;
 		err = volume_move(vs->ck, last, nr);

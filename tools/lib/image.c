@@ -24,6 +24,7 @@ enum {
 
 const char *const cachet_slot_names[CACHET_SLOT_NR] = {
 	[CACHET_SLOT_EMPTY]	= "empty",
+	[CACHET_SLOT_LOST]	= "lost",
 	[CACHET_SLOT_BAD]	= "bad",
 	[CACHET_SLOT_FUTURE]	= "future",
 	[CACHET_SLOT_SUSPECT]	= "suspect",
@@ -240,6 +241,9 @@ int cachet_image_volumes(const struct cachet_image *image, const struct cachet_i
 			break;
 		case ENOENT:
 			slot = CACHET_SLOT_EMPTY;
+			break;
+		case ESTALE:
+			slot = CACHET_SLOT_LOST;
 			break;
 		default:
 			slot = CACHET_SLOT_BAD;

@@ -270,6 +270,7 @@ struct cachet_image {
 
 enum cachet_slot {
 	CACHET_SLOT_EMPTY,	/* Zeros, or kind EMPTY */
+	CACHET_SLOT_LOST,	/* Of a volume whose record could not be read: may be taken */
 	CACHET_SLOT_BAD,	/* Wrong crc or contents: absent */
 	CACHET_SLOT_FUTURE,	/* Of an epoch that was never committed: absent */
 	CACHET_SLOT_SUSPECT,	/* Of an epoch that a crash left uncommitted */

@@ -150,7 +150,7 @@ struct cachet_volume_rec {
 	__le32	crc;			/* Seeded as a record is; of the bytes from flags on */
 	__le32	flags;			/* None yet: zero */
 	__le64	epoch;
-	__le64	id;			/* From 1; 0: the slot is empty */
+	__le64	id;			/* From 1; 0: empty, with a crc: it was lost */
 	__le64	generation;
 	__le32	last_use;		/* Seconds since 1970 */
 	__u8	block_shift;		/* For new objects; 0: the cache's */

@@ -122,7 +122,8 @@ void cachet_volume_encode(struct cachet_volume_rec *d, u32 seed, u64 pos,
  * @pos: byte offset in index
  * @ret: contents
  *
- * Return: 0; -ENOENT: an empty slot; -EBADMSG: a bad one, to be used as empty.
+ * Return: 0; -ENOENT: an empty slot, behind which is nothing; -ESTALE: one that has lost its
+ * volume; -EBADMSG: a bad one. The latter two may be taken.
  */
 int cachet_volume_decode(const struct cachet_volume_rec *d, u32 seed, u64 pos,
 			 struct cachet_volume_data *ret)
@@ -132,7 +133,7 @@ int cachet_volume_decode(const struct cachet_volume_rec *d, u32 seed, u64 pos,
 	if (le32_to_cpu(d->crc) != rec_crc(d, sizeof(*d), seed, pos))
 		return -EBADMSG;
 	if (!d->id)
-		return -ENOENT;
+		return -ESTALE;
 	if (d->flags || d->reserved0 || !zero(d->reserved, sizeof(d->reserved)) ||
 	    d->coherency_len > CACHET_VOLUME_COHERENCY_BYTES || !d->key_len ||
 	    (d->block_shift && (d->block_shift < CACHET_MIN_BLOCK_SHIFT ||
