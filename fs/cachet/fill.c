@@ -271,7 +271,7 @@ static enum cachet_fill_why publish(struct cachet_fill *fill, bool *ret_seal)
 		cachet_seg_live(cache, &m->piece[i], true);
 	ret = cachet_map_store(obj, fill->block, m, parts);
 	/* What is recorded now may be what this machine has overwritten. */
-	if (ret && !(fill->flags & CACHET_FILL_SERVER))
+	if (ret && !stands)
 		cachet_object_drop(obj);
 	*ret_seal = !ret && ((!(m->flags & CACHET_REC_SEALED) && expected &&
 			      cachet_map_pages(m) >= expected) || cachet_pin_wanted(obj, m));
@@ -315,6 +315,10 @@ static void publish_work(struct work_struct *work)
 	} else {
 		why = publish(fill, &seal);
 	}
+	if (why == CACHET_FILL_PUBLISHED_WHY && fill->open)
+		cachet_log_note(fill->open, obj, fill->block, &fill->piece[0],
+				(fill->flags & CACHET_FILL_SEALED ? CACHET_REC_SEALED : 0) |
+				(fill->session ? CACHET_REC_LOCAL : 0), fill->digest);
 	mutex_unlock(&obj->lock);
 
 	if (fill->error && fill->open && fill->error != -ENOMEM && fill->error != -EAGAIN &&
@@ -325,9 +329,6 @@ static void publish_work(struct work_struct *work)
 	if (why == CACHET_FILL_PUBLISHED_WHY) {
 		if (fill->open) {
 			cachet_count_add(cache, bytes_written, bytes);
-			cachet_log_note(fill->open, obj, fill->block, &fill->piece[0],
-					(fill->flags & CACHET_FILL_SEALED ? CACHET_REC_SEALED : 0) |
-					(fill->session ? CACHET_REC_LOCAL : 0), fill->digest);
 		} else {
 			cachet_count_add(cache, bytes_deduped, bytes);
 			cachet_count(cache, blocks_shared);

@@ -643,7 +643,8 @@ again:
 /**
  * cachet_log_note - say in the summary what a run holds
  * @open: of cachet_log_reserve()
- * @obj: owner
+ * @obj: owner, under the lock under which its map came to name the run: the size of its
+ *	blocks may be another one after that
  * @block: number of the block in the file
  * @p: the run
  * @flags: CACHET_REC_SEALED, CACHET_REC_LOCAL
@@ -656,6 +657,7 @@ void cachet_log_note(struct cachet_open *open, const struct cachet_obj *obj, u32
 {
 	struct cachet_summary_entry *e;
 
+	lockdep_assert_held(&obj->lock);
 	spin_lock(&open->cache->log_lock);
 	if (!WARN_ON_ONCE(open->nr >= cachet_segment_pages(&open->cache->geo))) {
 		e = &open->entry[open->nr++];

@@ -205,6 +205,9 @@ static int store(struct move *mv)
 		for (i = 0; i < mv->new.nr; i++)
 			cachet_seg_live(obj->cache, &mv->new.piece[i], true);
 		ret = cachet_map_store(obj, mv->block, &mv->new, parts);
+		for (i = 0; !ret && mv->copied && i < mv->new.nr; i++)
+			cachet_log_note(mv->open[i], obj, mv->block, &mv->new.piece[i],
+					mv->new.flags, mv->new.digest);
 		mv->complete = !(mv->new.flags & CACHET_REC_SEALED) && cachet_map_pages(&mv->new) >=
 			cachet_block_expected(obj, obj->size, mv->block);
 	}
@@ -212,14 +215,10 @@ static int store(struct move *mv)
 	return ret;
 }
 
-static void note_copied(struct move *mv)
+static void after_copy(struct move *mv)
 {
 	struct cachet_cache *cache = mv->obj->cache;
-	unsigned int i;
 
-	for (i = 0; i < mv->new.nr; i++)
-		cachet_log_note(mv->open[i], mv->obj, mv->block, &mv->new.piece[i], mv->new.flags,
-				mv->new.digest);
 	if (mv->new.flags & CACHET_REC_SEALED)
 		cachet_content_add(cache, mv->new.digest, mv->new.piece, mv->new.nr, 0,
 				   cachet_map_pages(&mv->new));
@@ -266,7 +265,7 @@ static int move_block(struct move *mv)
 	if (!ret)
 		ret = store(mv);
 	if (!ret && mv->copied)
-		note_copied(mv);
+		after_copy(mv);
 	/* The sealer may have been at it, and found that it had changed. */
 	if (!ret && mv->copied && mv->complete)
 		cachet_seal_later(mv->obj, mv->block);

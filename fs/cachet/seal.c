@@ -301,6 +301,8 @@ static void seal_block(struct cachet_seal_job *job, struct cachet_map *old,
 		mutex_unlock(&obj->lock);
 		goto out;
 	}
+	if (open)
+		cachet_log_note(open, obj, job->block, &now->piece[0], now->flags, digest);
 	mutex_unlock(&obj->lock);
 	cachet_count(cache, blocks_sealed);
 	if (nr) {
@@ -310,8 +312,6 @@ static void seal_block(struct cachet_seal_job *job, struct cachet_map *old,
 		cachet_content_add(cache, digest, now->piece, now->nr, 0, pages);
 	}
 	trace_cachet_sealed(obj, job->block, pages, nr);
-	if (open)
-		cachet_log_note(open, obj, job->block, &now->piece[0], now->flags, digest);
 out:
 	if (open)
 		cachet_log_release(open);

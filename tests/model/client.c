@@ -111,6 +111,7 @@ void client_forget(void)
 	memset(client, 0, sizeof(client));
 	pages_forget();
 	nr_withdrawing = 0;
+	disk_starved = 0;
 	the_cache = NULL;
 }
 

@@ -246,10 +246,14 @@ static int depth(void)
 
 void model_yield(void)
 {
+	u32 starved = disk_starved;
+
 	if (depth() || nested >= MAX_NESTED || !one_in(world_yield))
 		return;
 	nested++;
+	disk_starved = 0;	/* That is one process's lot */
 	model_run_some(1 + below(2));
+	disk_starved = starved;
 	nested--;
 }
 

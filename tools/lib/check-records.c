@@ -235,6 +235,7 @@ static void count(struct check *ck, const union cachet_any_record *rec, enum cac
 		n->blocks += !object || bytes;
 		n->block_bytes += bytes;
 	} else if (fate == FATE_VERIFY) {
+		n->objects += object;
 		n->verify_blocks++;
 		n->verify_bytes += bytes;
 	} else {

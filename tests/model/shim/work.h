@@ -54,6 +54,7 @@ static inline void mutex_lock(struct mutex *m)
 	model_take(&m->held, false);
 }
 
+#define lockdep_assert_held(l)	((l)->held ? (void)0 : model_fail("a lock is not held"))
 #define mutex_unlock(m)		model_release(&(m)->held, false)
 #define down_write(s)		(model_yield(), model_take(&(s)->held, false))
 #define up_write(s)		model_release(&(s)->held, false)
