@@ -45,20 +45,13 @@ look() {
 	assert_same_tree /mnt/nfs /mnt/server/tree "$1"
 }
 
-# spoil FILE OFFSET...: the sector at each byte offset of a file of the cache. (bmap, for it
-# is attached: filefrag copies to its memory while the file is locked.)
+# spoil FILE OFFSET...: the sector at each byte offset of a file of the cache.
 spoil() {
-	local file=$dir/$1 sector
-	shift
-	xfs_io -r -c bmap "$file" | sed -nE 's/^\s*[0-9]+: \[([0-9]+)\.\.([0-9]+)\]: ([0-9]+)\.\..*/\1 \2 \3/p' >/run/map
-	printf '%s\n' "$@" | awk 'NR == FNR { first[NR] = $1; last[NR] = $2; on[NR] = $3; n = NR; next }
-		{ at = int($1 / 512) }
-		{ for (i = 1; i <= n; i++) if (first[i] <= at && at <= last[i]) print on[i] + at - first[i] }' \
-		/run/map - >/run/sectors
-	assert_eq "$(wc -l </run/sectors)" $# "$file: sectors found"
+	local sector
+	sectors_of "$dir/$1" "${@:2}" >/run/spoil
 	while read -r sector; do
 		dmsetup message bad 0 addbadblock "$sector"
-	done </run/sectors
+	done </run/spoil
 }
 
 bad_left() { dmsetup message bad 0 countbadblocks | sed -E 's/[^0-9]*([0-9]+).*/\1/'; }

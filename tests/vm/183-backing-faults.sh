@@ -9,7 +9,8 @@
 # is read through the mount stays right and none of it fails (invariant 13), another
 # cache isn't touched (invariant 20), nothing is said to be committed that is not
 # (invariant 12), and once the fault is mended the cache is attached again, as after a
-# crash, with what was committed.
+# crash, with what was committed. Who writes to a file of 9p meanwhile writes on: each
+# piece comes to the server.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -18,6 +19,10 @@ mkdir /mnt/server/tree
 random_file /mnt/server/tree/old 3M 1
 random_file /mnt/server/tree/small 20K 2
 nfs_export tree /mnt/server/tree
+mkdir /mnt/server/9p /mnt/9p
+random_file /mnt/server/9p/written 300K 3
+cp /mnt/server/9p/written /run/written
+p9_serve
 cachet_new good 64M
 
 ram_disk device
@@ -38,7 +43,37 @@ mkdir $dir
 cachectl format --size 64M --segment-size 1M --tag bad $dir
 cachectl attach $dir
 at_exit cachet_detach bad
-mount_bad() { cachet_mount_with bad good small; }
+mount_bad() {
+	cachet_mount_with bad good small
+	mount -t 9p -o trans=tcp,version=9p2000.L,aname=/mnt/server/9p,uname=root,access=client,cache=fscache,ignoreqv \
+		127.0.0.1 /mnt/9p
+	same_9p "a new mount"
+}
+umount_both() {
+	nfs_umount /mnt/nfs
+	try_umount /mnt/9p
+}
+at_exit try_umount /mnt/9p
+
+same_9p() {
+	assert_same /mnt/9p/written /run/written "$1: the file of 9p"
+	assert_same /mnt/server/9p/written /run/written "$1: that file at the server"
+}
+
+# write_on: to the file of 9p, a piece after the other, each on the server before the next.
+write_on() {
+	local pieces=0
+	while [ ! -e /run/write.end ] && [ $pieces -lt 2000 ]; do
+		dd if=/dev/urandom of=/run/piece bs=9999 count=1 status=none
+		cat /run/piece >>/run/written
+		dd if=/run/piece of=/mnt/9p/written bs=9999 oflag=append conv=notrunc,fsync status=none \
+			2>/run/write.failed || return
+		pieces=$((pieces + 1))
+		echo $pieces >/run/write.pieces
+	done
+}
+pieces() { cat /run/write.pieces; }
+five_more() { [ -s /run/write.failed ] || [ "$(pieces)" -ge $(($1 + 5)) ]; }
 
 # table TABLE: the disk becomes that, also for what is under way
 table() {
@@ -77,11 +112,21 @@ unharmed() {
 
 # fault WHAT COMMAND...: breaks it; the mount goes on. Then umount, MEND, and again.
 fault() {
-	local what=$1 committed
+	local what=$1 committed pieces writer
 	note "$what"
 	echo "row: $what" >/dev/kmsg
 	committed=$(status_of bad committed)
+	rm -f /run/write.*
+	echo 0 >/run/write.pieces
+	(
+		trap - ERR EXIT
+		write_on
+	) &
+	writer=$!
+	wait_until 20 five_more 0
+	assert_ge "$(counter bad objects_dirty)" 1 "$what: files that are written to through it"
 	"${@:2}"
+	pieces=$(pieces)
 	for ((i = 0; i < 3; i++)); do
 		old
 		new
@@ -93,8 +138,15 @@ fault() {
 	cachectl sync good
 	old
 	new
+	wait_until 20 five_more "$pieces" || fail "$what: nobody can write"
+	touch /run/write.end
+	wait $writer || true
+	[ ! -s /run/write.failed ] || fail "$what: $(cat /run/write.failed)"
+	forget
+	same_9p "$what"
+	note "$what: $pieces pieces before, $(pieces) in all were written"
 	dmesg | sed "1,/row: $what/d" | grep 'bad: out of service' >/dev/null || fail "$what: not logged"
-	nfs_umount /mnt/nfs
+	umount_both
 	cachectl detach bad 2>/dev/null && fail "$what: detached in order"
 	umount /mnt/disk
 	table "$linear"
@@ -106,6 +158,7 @@ fault() {
 	reads_of old
 	assert_eq "$READS" 0 "$what: READs of what was committed"
 	unharmed "$what, mended"
+	same_9p "$what, mended"
 }
 
 mount_bad
@@ -129,7 +182,7 @@ xfs_quota -x -c "limit -p bhard=0 7" /mnt/disk
 # Not while it is attached: XFS knows who may write to a file.
 mount -o remount,ro /mnt/disk 2>/run/err && fail "it was made read-only below an attached cache"
 unharmed "to be read-only"
-nfs_umount /mnt/nfs
+umount_both
 cachectl detach bad
 mount -o remount,ro /mnt/disk
 cachectl attach $dir 2>/run/err && fail "attached where nothing can be written"

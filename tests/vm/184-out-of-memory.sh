@@ -190,17 +190,10 @@ cachectl format --size 64M --tag oom --block-size 64K --segment-size 1M "$cache"
 at_exit cachet_detach oom
 dmsetup message bad 0 enable
 
-# index_sector OFFSET: where on the device it is.
-index_sector() {
-	xfs_io -r -c bmap "$cache/index" |
-		sed -nE 's/^\s*[0-9]+: \[([0-9]+)\.\.([0-9]+)\]: ([0-9]+)\.\..*/\1 \2 \3/p' |
-		awk -v at=$(($1 / 512)) '$1 <= at && at <= $2 { print $3 + at - $1 }' | grep .
-}
-
 # One of the first set, and one of the volume table before it: 256 volumes of 512 bytes.
 sets=$(($(stat -c %s "$cache/index") - $(cachectl dump --json "$cache" | json_value sets) * 4096))
-of_set=$(index_sector $sets)
-of_volumes=$(index_sector $((sets - 256 * 512)))
+of_set=$(sectors_of "$cache/index" $sets)
+of_volumes=$(sectors_of "$cache/index" $((sets - 256 * 512)))
 
 # --- the workload ---
 

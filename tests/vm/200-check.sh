@@ -59,9 +59,10 @@ pass() {
 	cachectl attach "$cache"
 	nfs_mount tree /mnt/nfs
 	reads_of tree_sum "/mnt/nfs/$1" >/run/sum
+	counters check >/run/counters
 	[ "$(cat /run/sum)" = "$(cat "/mnt/disk/sum${1:+.$1}")" ] || {
 		diff -rq "/mnt/nfs/$1" "/mnt/disk/tree/$1" || true
-		counters check
+		cat /run/counters
 		fail "wrong bytes in $1"
 	}
 	nfs_umount /mnt/nfs
@@ -223,6 +224,7 @@ assert_eq "$(told detached_in_order)" false "detached in order"
 assert_ge "$(told verify_blocks)" 10 "blocks to be verified"
 assert_ge "$(told drop_blocks)" 1 "maps of blocks to be dropped"
 assert_ge "$(told objects)" 153 "files that count"
+objects=$(told objects) verify=$(told verify_blocks)
 check 0 "after the power cut" --digests
 assert_eq "$(sums)" "$before" "the files after a check"
 
@@ -242,7 +244,12 @@ check 0 "attached after that" --digests
 rm -rf "$cache"
 mv /mnt/disk/whole "$cache"
 pass ''
+cat /run/counters
+counted() { sed -n "s/^check\/$1:\([0-9]*\)$/\1/p" /run/counters; }
 note "after the power cut: $READS READs at the server"
 assert_gt "$READS" 0 "what was to be dropped: READs"
+assert_eq "$(counted lookups_found)" "$objects" "files that the attach did find"
+assert_eq "$(counted suspect_verified)" "$verify" "blocks that were verified when they were read"
+assert_eq "$(counted suspect_dropped)" 0 "of them, blocks that were dropped"
 check 0 "attached after the power cut" --digests
 assert_eq "$(told detached_in_order)" true "detached in order, after the attach"

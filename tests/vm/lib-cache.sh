@@ -43,6 +43,21 @@ cachet_new() {
 
 cachet_dir() { echo "/mnt/$1/cache"; }
 
+# sectors_of FILE OFFSET...: where on its device these bytes of a cache's file are, a line for
+# each. (By bmap, for it may be attached: what asks for extents copies them to its own memory
+# while the file is locked.)
+sectors_of() {
+	xfs_io -r -c bmap "$1" |
+		sed -nE 's/^\s*[0-9]+: \[([0-9]+)\.\.([0-9]+)\]: ([0-9]+)\.\..*/\1 \2 \3/p' >/run/bmap
+	printf '%s\n' "${@:2}" | awk '
+		NR == FNR { first[NR] = $1; last[NR] = $2; on[NR] = $3; n = NR; next }
+		{ at = int($1 / 512) }
+		{ for (i = 1; i <= n; i++) if (first[i] <= at && at <= last[i]) print on[i] + at - first[i] }' \
+		/run/bmap - >/run/sectors
+	assert_eq "$(wc -l </run/sectors)" $(($# - 1)) "$1: sectors found"
+	cat /run/sectors
+}
+
 # cachet_attach NAME [DIR]
 cachet_attach() {
 	cachectl attach "${2:-$(cachet_dir "$1")}"

@@ -32,6 +32,8 @@
 #define CACHET_HAVE_CIFS_CUTS
 /* kthread_create_worker() leaves the thread asleep. */
 #define CACHET_HAVE_WORKER_ASLEEP
+/* netfs_read_zero_point() reads an inode's zero_point. */
+#define CACHET_HAVE_ZERO_POINT_CALL
 #else
 #error "Cachet is built for Linux 6.12 and 7.3: this kernel is neither"
 #endif

@@ -246,11 +246,31 @@ static void fit_piece(const struct netfs_io_subrequest *subreq, u64 nr, bool *pr
 }
 #endif
 
+/*
+ * How many of these pages will hold what the server says. netfs takes a file for zeros behind
+ * zero_point, and asks nobody. But where another machine has let the file grow, which changes
+ * its size and not that, there is something, and what is read must not be kept.
+ */
+static u64 asked_pages(const struct netfs_io_request *rreq, u64 page, u64 nr, u64 i_size)
+{
+#ifdef CACHET_HAVE_ZERO_POINT_CALL
+	u64 zeros = netfs_read_zero_point(rreq->inode);
+#else
+	u64 zeros = READ_ONCE(netfs_inode(rreq->inode)->zero_point);
+#endif
+	u64 end = zeros >> CACHET_PAGE_SHIFT;
+
+	if (zeros >= i_size || end >= page + nr)
+		return nr;
+	/* Some filesystems have what they read copied with no more questions. */
+	return test_bit(NETFS_RREQ_USE_PGPRIV2, &rreq->flags) || end <= page ? 0 : end - page;
+}
+
 static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subreq,
 					       unsigned long long i_size)
 {
 	struct netfs_cache_resources *cres = &subreq->rreq->cache_resources;
-	u64 page = subreq->start >> CACHET_PAGE_SHIFT, nr, run;
+	u64 page = subreq->start >> CACHET_PAGE_SHIFT, nr, run, asked;
 	enum cachet_read_why why;
 	struct cachet_obj *obj;
 	unsigned int seq;
@@ -297,10 +317,11 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 	why = cachet_cache_out(obj->cache) ? CACHET_READ_OUT : CACHET_READ_ABSENT;
 	if (run < nr)
 		subreq->len = run << CACHET_PAGE_SHIFT;
-	if (why == CACHET_READ_ABSENT) {
+	asked = why == CACHET_READ_ABSENT ? asked_pages(subreq->rreq, page, run, i_size) : 0;
+	if (asked) {
 		__set_bit(NETFS_SREQ_COPY_TO_CACHE, &subreq->flags);
 		if (!test_bit(NETFS_RREQ_USE_PGPRIV2, &subreq->rreq->flags))
-			cachet_asked_note(obj, seq, page, run);
+			cachet_asked_note(obj, seq, page, asked);
 	}
 	cachet_count(obj->cache, read_misses);
 	cachet_count_add(obj->cache, bytes_missed, subreq->len);

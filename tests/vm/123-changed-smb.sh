@@ -1,0 +1,118 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# title: what another client of an SMB server changes is not read as it was
+#
+# Invariants 1, 3 and 4, as 112 for NFS. Of two clients of one share the first has a cache
+# and leases; the second changes files that the first has cached, and keeps closed, open, or
+# has written to. Each is read at once through that mount, by who opens it and then by who
+# has it open, and is the server's, byte by byte. After a remount it still is, and comes from
+# the cache.
+
+. "$(dirname "$0")/lib.sh"
+
+block=262144
+size=$((3 * block + 5000))
+
+net_dir
+smb_share dir /mnt/server/dir
+options=guest,vers=3.1.1,cache=strict,ip=127.0.0.1
+net_mount_as -t cifs -o $options,fsc //127.0.0.1/dir
+mkdir -p /mnt/other
+cachet_new changed 256M
+
+# put FILE OFFSET BYTES: random bytes, in place, which the server has when this returns.
+put() {
+	dd if=/dev/urandom of="$1" bs=64K iflag=fullblock,count_bytes count="$3" \
+		oflag=seek_bytes seek="$2" conv=notrunc,fsync status=none
+}
+resize() { truncate -s "$2" "$1"; }
+
+shrink() { resize "$1" $((block + 777)); }
+grow() { put "$1" "$size" 70000; }
+grow_hole() { resize "$1" $((size + 2 * block)); }
+in_place() { put "$1" $((block + 100)) 5000; }
+one_byte() { put "$1" $((2 * block + 12345)) 1; }
+rewrite() { put "$1" 0 "$size"; }
+cut_and_grow() {
+	resize "$1" 5000
+	resize "$1" "$size"
+}
+cut_and_refill() {
+	resize "$1" $((block / 2 + 1))
+	put "$1" $((2 * block)) 3000
+	resize "$1" "$size"
+}
+replace() {
+	put "$1.new" 0 "$size"
+	mv "$1.new" "$1"
+}
+changes=(shrink grow grow_hole in_place one_byte rewrite cut_and_grow cut_and_refill replace)
+
+# What the client does wrong for as long as it knows the file, without a cache, too: behind
+# what was the end of a file that another client lets grow it does not ask the server, and
+# shows zeros; a file that somebody has open does not become shorter, or another one. None of
+# that may be cached: a new mount has the right bytes.
+client_wrong=(closed.grow written.grow open.replace written.replace)
+[ "$VM_KERNEL" = stock ] || client_wrong+=(open.shrink written.shrink)
+
+# same FILE WHAT
+same() { cmp "/mnt/net/$1" "/mnt/server/dir/$1" >/run/differ 2>&1 || differs "$@"; }
+
+# by_descriptor FILE WHAT: what 5 shows of the file that it was opened for
+by_descriptor() { cmp - "/mnt/server/dir/$1" <&5 >/run/differ 2>&1 || differs "$@"; }
+
+# Or the clean-up can't unmount it.
+differs() {
+	[[ " ${client_wrong[*]} " != *" $1 "* ]] || return 0
+	exec 5<&-
+	fail "$2: $1: $(cat /run/differ)"
+}
+
+# changed HOW: each change once, to a file that the first client keeps HOW.
+changed() {
+	local how=$1 change file
+	for change in "${changes[@]}"; do
+		file=$how.$change
+		put "/mnt/server/dir/$file" 0 $size
+		same "$file" "$how, at first"
+		# In the cache, not in memory; for who copies pages there keeps them.
+		cachectl sync --seal changed
+		drop_caches
+		same "$file" "$how, cached"
+		case $how in
+		open) exec 5<"/mnt/net/$file" ;;
+		written)
+			exec 5<>"/mnt/net/$file"
+			dd bs=100 count=1 if=/dev/urandom of=/dev/fd/5 conv=notrunc,fsync status=none
+			;;
+		esac
+		"$change" "/mnt/other/$file"
+		# A client may look at a name anew after a second only.
+		[ "$change" != replace ] || sleep 1.5
+		same "$file" "$how, changed"
+		[ "$how" = closed ] || [ "$change" = replace ] || by_descriptor "$file" "$how, by descriptor"
+		[ "$how" = closed ] || exec 5<&-
+		drop_caches
+		same "$file" "$how, changed, again"
+	done
+}
+
+/run/net-mount
+at_exit try_umount /mnt/net
+mount -t cifs -o $options,nosharesock //127.0.0.1/dir /mnt/other
+at_exit try_umount /mnt/other
+for how in closed open written; do
+	changed $how
+	note "$how"
+done
+cachectl sync --seal changed
+/run/net-remount
+assert_same_tree /mnt/net /mnt/server/dir "a new mount"
+cachectl sync --seal changed
+/run/net-remount
+before=$(counter changed bytes_read)
+assert_same_tree /mnt/net /mnt/server/dir "a new mount, again"
+bytes=$(($(counter changed bytes_read) - before))
+note "$bytes bytes from the cache," \
+	"$(counter changed invalidations) invalidations, $(counter changed lookups_stale) changed"
+assert_ge $bytes $((${#changes[@]} * 3 * size * 9 / 10)) "bytes from the cache, after a remount"
