@@ -80,6 +80,41 @@ void cachet_cache_put(struct cachet_cache *cache)
 }
 
 /**
+ * cachet_cache_hold - let a detach wait, for a call of /dev/cachet that writes
+ * @cache: of cachet_cache_find()
+ *
+ * May sleep; takes seal_sem. What such a call recorded behind the last commit would be of an
+ * epoch that never was.
+ *
+ * Return: 0: until cachet_cache_let_go(), soon; -ESHUTDOWN: it is being detached; -EIO: out of
+ * service.
+ */
+int cachet_cache_hold(struct cachet_cache *cache)
+{
+	int ret = 0;
+
+	down_read(&cache->seal_sem);
+	if (!cache->sealer || test_bit(CACHET_CACHE_LEAVING, &cache->flags))
+		ret = -ESHUTDOWN;
+	else if (cachet_cache_out(cache))
+		ret = -EIO;
+	if (ret)
+		up_read(&cache->seal_sem);
+	return ret;
+}
+
+/**
+ * cachet_cache_let_go - a detach need not wait any more
+ * @cache: held
+ *
+ * Process context.
+ */
+void cachet_cache_let_go(struct cachet_cache *cache)
+{
+	up_read(&cache->seal_sem);
+}
+
+/**
  * cachet_cache_find - an attached cache by its name
  * @tag: NUL-terminated
  *

@@ -180,7 +180,11 @@ static int do_block_size(union arg *u)
 	if (shift && shift + 2 > cache->geo.segment_shift)
 		ret = -EINVAL;	/* As for the cache's own: see geometry.c */
 	else
+		ret = cachet_cache_hold(cache);
+	if (!ret) {
 		ret = cachet_volume_set_block(cache, b->volume_id, shift);
+		cachet_cache_let_go(cache);
+	}
 	cachet_cache_put(cache);
 	return ret;
 }
@@ -252,7 +256,11 @@ static int do_cull(union arg *u)
 	cache = cachet_cache_find(u->cull.tag);
 	if (!cache)
 		return -ENOENT;
-	ret = cachet_reclaim_cull(cache, u->cull.segment, u->cull.generation);
+	ret = cachet_cache_hold(cache);
+	if (!ret) {
+		ret = cachet_reclaim_cull(cache, u->cull.segment, u->cull.generation);
+		cachet_cache_let_go(cache);
+	}
 	cachet_cache_put(cache);
 	return ret;
 }

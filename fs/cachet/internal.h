@@ -250,6 +250,8 @@ int cachet_cache_detach(const char *tag);
 struct cachet_cache *cachet_cache_find(const char *tag);
 void cachet_cache_get(struct cachet_cache *cache);
 void cachet_cache_put(struct cachet_cache *cache);
+int cachet_cache_hold(struct cachet_cache *cache);
+void cachet_cache_let_go(struct cachet_cache *cache);
 void cachet_io_error(struct cachet_cache *cache, enum cachet_io_site site, int err);
 extern struct mutex cachet_control_lock;
 

@@ -473,23 +473,20 @@ int cachet_unpin(struct cachet_obj *obj)
 int cachet_unpin_known(struct cachet_cache *cache, const u8 *fp)
 {
 	struct cachet_obj *obj;
-	int ret = -ESHUTDOWN;
+	int ret = cachet_cache_hold(cache);
 
-	down_read(&cache->seal_sem);
-	if (!cache->sealer || test_bit(CACHET_CACHE_LEAVING, &cache->flags))
-		goto out;
-	ret = -EIO;
-	if (cachet_cache_out(cache))
-		goto out;
-	ret = -ENOMEM;
+	if (ret)
+		return ret;
 	obj = cachet_object_get_new(cache, fp);
-	if (!obj)
-		goto out;
-	mutex_lock(&obj->lock);
-	ret = obj->flags & CACHET_OBJ_DEAD ? mark_head(obj, false) : set_pinned(obj, false);
-	mutex_unlock(&obj->lock);
-	cachet_object_put(obj, CACHET_REF_PIN);
-out:
-	up_read(&cache->seal_sem);
+	if (obj) {
+		mutex_lock(&obj->lock);
+		ret = obj->flags & CACHET_OBJ_DEAD ? mark_head(obj, false) :
+						     set_pinned(obj, false);
+		mutex_unlock(&obj->lock);
+		cachet_object_put(obj, CACHET_REF_PIN);
+	} else {
+		ret = -ENOMEM;
+	}
+	cachet_cache_let_go(cache);
 	return ret;
 }

@@ -190,17 +190,13 @@ static int scrub_slot(struct scrub *s, u64 slot)
 	struct cachet_cache *cache = s->cache;
 	u64 pos = cache->geo.sets + slot * CACHET_RECORD_BYTES;
 	union cachet_any_record r;
-	int ret = -ESHUTDOWN;
-
 	/* A detach waits for one block, and the next scrub is told. */
-	down_read(&cache->seal_sem);
-	if (cache->sealer && !test_bit(CACHET_CACHE_LEAVING, &cache->flags)) {
-		ret = cachet_cache_out(cache) ? -EIO :
-			cachet_index_read_record(cache, pos, &r);
-		if (!ret)
-			ret = scrub_record(s, pos, &r);
-	}
-	up_read(&cache->seal_sem);
+	int ret = cachet_cache_hold(cache);
+
+	if (ret)
+		return ret;
+	ret = cachet_index_read_record(cache, pos, &r) ?: scrub_record(s, pos, &r);
+	cachet_cache_let_go(cache);
 	return ret;
 }
 

@@ -128,16 +128,13 @@ static int sweep_record(struct cachet_cache *cache, u64 pos, struct cachet_sweep
 static int sweep_set(struct cachet_cache *cache, struct cachet_sweep *told)
 {
 	u64 pos = cachet_set_pos(&cache->geo, told->set);
+	int ret = cachet_cache_hold(cache);
 	unsigned int i;
-	int ret = 0;
 
-	down_read(&cache->seal_sem);
+	if (ret)
+		return ret;
 	mutex_lock(&cache->pin_lock);
-	if (!cache->sealer || test_bit(CACHET_CACHE_LEAVING, &cache->flags))
-		ret = -ESHUTDOWN;
-	else if (cachet_cache_out(cache))
-		ret = -EIO;
-	else if (told->set && told->set != cache->sweep_set)
+	if (told->set && told->set != cache->sweep_set)
 		ret = -ESTALE;
 	if (!ret && !told->set) {
 		cache->sweep_set = 0;	/* Of a sweep before this one nothing counts any more */
@@ -148,7 +145,7 @@ static int sweep_set(struct cachet_cache *cache, struct cachet_sweep *told)
 	if (!ret)
 		cache->sweep_set = ++told->set;
 	mutex_unlock(&cache->pin_lock);
-	up_read(&cache->seal_sem);
+	cachet_cache_let_go(cache);
 	return ret;
 }
 

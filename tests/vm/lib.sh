@@ -139,9 +139,10 @@ power_cut() { exit 89; }
 vm_disk() { echo "$VM_DISK"; }
 
 # try_umount DIR: unmount it, with patience for what closes files late.
+unmounted() { umount "$1" 2>/dev/null || ! mountpoint -q "$1"; }
 try_umount() {
 	mountpoint -q "$1" || return 0
-	wait_until 5 umount "$1" 2>/dev/null && return 0
+	wait_until 5 unmounted "$1" && return 0
 	umount "$1" || true
 	fuser -vm "$1" || true
 	return 1

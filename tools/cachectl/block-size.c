@@ -104,6 +104,8 @@ static int volume_set(int dev, const struct block_size_args *args)
 	if (err == -ENOENT || err == -ENXIO || err == -ENODATA)
 		return complain("block-size", err, "there is no cache '%s' attached, or no volume %" PRIu64 " in it; 'cachectl volumes' lists them",
 				args->tag, args->volume);
+	if (err == -ESHUTDOWN)
+		return complain("block-size", err, "'%s' is being detached", args->tag);
 	if (err)
 		return complain("block-size", err, "volume %" PRIu64 " of '%s': %s",
 				args->volume, args->tag, strerror(-err));

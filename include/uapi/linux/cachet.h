@@ -238,7 +238,7 @@ struct cachet_sweep {
  *
  * -ENOENT: no such cache, or none that could be freed; -EINVAL: no such segment;
  * -ESTALE: its generation is another one; -EPERM: it is pinned; -EBUSY: it is being
- * written to; -EIO: the cache is out of service
+ * written to; -EIO, -ESHUTDOWN: as above
  */
 struct cachet_cull {
 	__u32	version;
