@@ -84,7 +84,8 @@ vm-helpers:
 	@$(CC) -O1 -Wall -Wextra -o $(O)/vm-helpers/pins tests/vm/helpers/pins.c
 	@$(MAKE) -s -C tools O=$(O) $(O)/tools/unit/check-image
 	@cp $(O)/tools/unit/check-image $(O)/vm-helpers/
-	@$(CC) -O1 -Wall -Wextra -o $(O)/vm-helpers/exercise tests/vm/helpers/exercise.c
+	@$(CC) -O1 -Wall -Wextra -o $(O)/vm-helpers/exercise tests/vm/helpers/exercise.c \
+		tests/vm/helpers/exercise-ops.c
 	@$(CC) -O2 -Wall -Wextra -o $(O)/vm-helpers/stress tests/vm/helpers/stress.c \
 		tests/vm/helpers/stress-ops.c tests/vm/helpers/stress-sectors.c
 	@$(CC) -O2 -Wall -Wextra -fPIC -shared -o $(O)/vm-helpers/volatile-disk.so \

@@ -96,23 +96,24 @@ void cachet_asked_note(struct cachet_obj *obj, unsigned int seq, u64 page, u64 n
  * @page: first, in the file
  * @nr: how many
  *
- * May be called with the object in any state. Return: true if all of them were
- * asked for since the object had that seq; they are not noted any more.
+ * May be called with the object in any state. Return: how many of them, from the first one
+ * on, were asked for since the object had that seq; none of them is noted any more.
  */
-bool cachet_asked_take(struct cachet_obj *obj, unsigned int seq, u64 page, u64 nr)
+u64 cachet_asked_take(struct cachet_obj *obj, unsigned int seq, u64 page, u64 nr)
 {
-	bool ret = true;
-	u32 n, pages;
+	u32 n, pages, noted, missing = 0;
+	u64 ret = 0;
 
 	for (; nr; page += n, nr -= n) {
 		unsigned long group = page >> GROUP_SHIFT;
-		u32 noted;
 
 		pages = first_group(page, nr, &n);
 		xa_lock(&obj->asked);
 		noted = entry_pages(xa_load(&obj->asked, group), seq);
-		if ((noted & pages) != pages)
-			ret = false;
+		if (!missing) {
+			missing = pages & ~noted;
+			ret += missing ? __ffs(missing) - (page & (GROUP_PAGES - 1)) : n;
+		}
 		noted &= ~pages;
 		/* Replaces an entry, or removes it: needs no memory. */
 		if (noted)

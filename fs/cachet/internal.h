@@ -384,7 +384,7 @@ int cachet_object_set_block(const char *tag, int fd, u8 shift);
 void cachet_asked_init(struct cachet_obj *obj);
 void cachet_asked_free(struct cachet_obj *obj);
 void cachet_asked_note(struct cachet_obj *obj, unsigned int seq, u64 page, u64 nr);
-bool cachet_asked_take(struct cachet_obj *obj, unsigned int seq, u64 page, u64 nr);
+u64 cachet_asked_take(struct cachet_obj *obj, unsigned int seq, u64 page, u64 nr);
 
 /* ---- map.c -------------------------------------------------------------- */
 
@@ -639,6 +639,7 @@ static inline void cachet_inject_exit(void) { }
 
 /* ---- compat/netfs.c ----------------------------------------------------- */
 
+bool cachet_changes_are_told(const u8 *key);
 extern const struct fscache_cache_ops cachet_fscache_ops;
 
 int cachet_netfs_begin(struct file *file, struct netfs_cache_resources *cres,

@@ -472,20 +472,6 @@ bool cachet_object_lookup(struct fscache_cookie *cookie)
 	return true;
 }
 
-#ifdef CACHET_HAVE_CIFS_CUTS
-static bool cachet_cuts_are_told(const struct fscache_cookie *cookie)
-{
-	return true;
-}
-#else
-static bool cachet_cuts_are_told(const struct fscache_cookie *cookie)
-{
-	const u8 *vkey = cookie->volume->key;
-
-	return vkey[0] < 5 || memcmp(vkey + 1, "cifs,", 5);
-}
-#endif
-
 /* Withdrawal of a file with local writes: does the server have them all? */
 static void end_session(struct cachet_obj *obj, struct fscache_cookie *cookie,
 			const struct cachet_coherency *coherency, loff_t size)
@@ -499,11 +485,8 @@ static void end_session(struct cachet_obj *obj, struct fscache_cookie *cookie,
 		trace_cachet_object(obj, CACHET_OBJECT_UNACKED);
 		return;
 	}
-	/*
-	 * Opened, cut, grown to what it was and closed, with no read or write-back on which that
-	 * could have been noticed.
-	 */
-	if (!cachet_cuts_are_told(cookie) && !coherent(&obj->coherency, coherency)) {
+	/* Opened, cut, grown to what it was and closed, and nothing on which to notice that. */
+	if (!cachet_changes_are_told(cookie->volume->key) && !coherent(&obj->coherency, coherency)) {
 		obj->session = 0;
 		cachet_object_drop(obj);
 	}

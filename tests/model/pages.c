@@ -65,38 +65,39 @@ static void op_done(const struct cachet_done *done, ssize_t ret)
 	op_free(done->priv);
 }
 
-/* What the write-back of a page does that was read: compat/netfs.c, copies_are_current(). */
-static bool copy_is_current(struct op *op)
+/* What the write-back of pages does that were read: compat/netfs.c, bytes_current(). */
+static u32 pages_current(struct op *op)
 {
+	u32 good;
+
 	op->seq = cachet_object_begin(op->obj);
-	if (cachet_asked_take(op->obj, op->seq, op->page, op->nr))
-		return true;
-	cachet_fill_forget(op->obj, (loff_t)op->page << CACHET_PAGE_SHIFT,
-			   (size_t)op->nr << CACHET_PAGE_SHIFT);
-	return false;
+	good = cachet_asked_take(op->obj, op->seq, op->page, op->nr);
+	if (good < op->nr)
+		cachet_fill_forget(op->obj, (loff_t)(op->page + good) << CACHET_PAGE_SHIFT,
+				   (size_t)(op->nr - good) << CACHET_PAGE_SHIFT);
+	return good;
 }
 
 static void op_issue(struct op *op)
 {
 	struct client_file *f = &client[op->file];
 	struct cachet_done done = { .fn = op_done, .priv = op };
-	u32 skip = op->in_part ? 1 : 0;
-	bool keep;
+	u32 skip = op->in_part ? 1 : 0, good;
 
 	op->issued = true;
 	promise_forget_blocks(op->file, op->obj, op->page, op->nr);
-	keep = op->kind != OP_COPY || copy_is_current(op);
+	good = op->kind == OP_COPY ? pages_current(op) : op->nr;
 	/* A page of which a part is written is not kept; nor may what was there of it be. */
 	if (skip)
 		cachet_fill_forget(op->obj, (loff_t)op->page << CACHET_PAGE_SHIFT, 1);
 	cachet_object_end(op->obj, op->seq);
 	/* What the file was cut to meanwhile netfs does not keep. */
-	if (!keep || skip == op->nr || op->page + op->nr > content_pages(&f->view)) {
+	if (skip >= good || op->page + op->nr > content_pages(&f->view)) {
 		op_done(&done, 0);
 		return;
 	}
 	iov_iter_advance(&op->iter, skip * CACHET_PAGE_BYTES);
-	cachet_fill(op->obj, op->seq, op->page + skip, op->nr - skip, &op->iter, f->view.size,
+	cachet_fill(op->obj, op->seq, op->page + skip, good - skip, &op->iter, f->view.size,
 		    op->kind == OP_READ, &done);
 }
 

@@ -3,9 +3,8 @@
 # title: random operations on files of SMB 3.1.1: never a wrong byte
 # timeout: 1200
 #
-# As 115, with Samba. Here what is written stays in the cache, and a file that is cut and
-# grown again has shown its old bytes with other caches (invariant 4). The server tells
-# versions of a file apart by its times.
+# As 115, with Samba. A file that is cut and grown again has shown its old bytes with other
+# caches (invariant 4). The server tells versions of a file apart by its times.
 #
 # After a copy_file_range() the page cache is emptied: the client may keep pages of the
 # destination that a readahead brings just then, for it can't drop those that wait to be
@@ -17,7 +16,7 @@
 net_dir
 smb_share dir /mnt/server/dir
 net_mount_as -t cifs -o guest,vers=3.1.1,fsc,cache=strict,ip=127.0.0.1 //127.0.0.1/dir
-# On 6.12 what was written is cached after a remount only: files are read for a while then.
+# What was written is cached after a remount only: files are read for a while then.
 # Nothing is refused.
 exercise 300 1000000 --settle 20 --forget-after copy
 

@@ -47,8 +47,7 @@ disk=/run/disk.img disk_mb=20 server_mb=64 taker_mb=24
 # What a run leaves of a state that failed.
 kept=$VM_SHARE/crash-states
 nfs_options=vers=4.2,addr=127.0.0.1,clientaddr=127.0.0.1,nosharecache,fsc
-# What is written here stays in the cache with 9p, and, but for 6.12, with SMB. As mount(2)
-# takes it.
+# As mount(2) takes it.
 case $VM_KERNEL in
 uml-debug)
 	type=cifs source=//127.0.0.1/written

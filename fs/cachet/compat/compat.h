@@ -28,8 +28,6 @@
 #define CACHET_HAVE_COPY_MARK_BY_FOLIO
 /* lib/crypto's SHA-256 uses the processor's instructions. */
 #define CACHET_HAVE_SHA256_LIB
-/* cifs says when it cuts a file. */
-#define CACHET_HAVE_CIFS_CUTS
 /* kthread_create_worker() leaves the thread asleep. */
 #define CACHET_HAVE_WORKER_ASLEEP
 /* netfs_read_zero_point() reads an inode's zero_point. */

@@ -126,20 +126,14 @@ static void check_attributes(struct cachet_obj *obj, struct inode *inode, loff_t
 	cachet_object_seen(obj, &aux, sizeof(aux), i_size);
 }
 
-#ifdef CACHET_HAVE_CIFS_CUTS
-static bool cuts_untold(struct cachet_obj *obj, struct inode *inode, loff_t i_size)
-{
-	return false;
-}
-#else
 /*
- * cifs of 6.12 tells the cache of no cut: it has set the new size before it asks itself
- * whether that differs. A file that was cut and has grown again would show its old bytes.
- * So nothing is kept of a file that is open for writing, from the first read or write-back
- * on until it is looked up anew; one that is not is compared with the times that it had,
- * as with NFS.
+ * cifs does not tell the cache of every change: 6.12 of no cut, for it has set the new size
+ * before it asks itself whether that differs; 7.3 of none that it hears of by an open for which
+ * the server gives it a lease. So what is kept of a file is compared with the times that it had,
+ * as with NFS. And of one that is open for writing, whose times this machine changes too,
+ * nothing is kept, from the first read or write-back on until it is looked up anew.
  */
-static bool cuts_untold(struct cachet_obj *obj, struct inode *inode, loff_t i_size)
+static bool changes_untold(struct cachet_obj *obj, struct inode *inode, loff_t i_size)
 {
 	const struct fscache_cookie *cookie = obj->cookie;
 	struct {
@@ -172,7 +166,17 @@ static bool cuts_untold(struct cachet_obj *obj, struct inode *inode, loff_t i_si
 	cachet_object_seen(obj, &aux, sizeof(aux), i_size);
 	return false;
 }
-#endif
+
+/**
+ * cachet_changes_are_told - does a network filesystem say what becomes of an open file?
+ * @key: of its volume, the first byte is its length
+ *
+ * Any context.
+ */
+bool cachet_changes_are_told(const u8 *key)
+{
+	return key[0] < 5 || memcmp(key + 1, "cifs,", 5);
+}
 
 #ifdef CACHET_HAVE_SPLIT_FOLIO
 static void ask_in_one_piece(struct netfs_io_request *rreq)
@@ -295,7 +299,7 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 	/* Whole pages up to the one that holds the end of the file. */
 	if (!IS_ALIGNED(subreq->start, CACHET_PAGE_BYTES))
 		return NETFS_DOWNLOAD_FROM_SERVER;
-	if (cuts_untold(obj, subreq->rreq->inode, i_size))
+	if (changes_untold(obj, subreq->rreq->inode, i_size))
 		return NETFS_DOWNLOAD_FROM_SERVER;
 	check_attributes(obj, subreq->rreq->inode, i_size);
 	nr = DIV_ROUND_UP_ULL(min_t(u64, subreq->len, i_size - subreq->start), CACHET_PAGE_BYTES);
@@ -477,31 +481,35 @@ static void subreq_end(struct netfs_io_subrequest *subreq, ssize_t ret)
 }
 
 /*
- * Pages that were read and are being copied, not written here: are they of now? Until
- * this ends they stay where they are, being under write-back.
+ * Pages that were read and are being copied, not written here: how many bytes, from the
+ * first one on, are of now? Until this ends they stay where they are, being under write-back.
  */
-static bool copies_are_current(struct netfs_io_subrequest *subreq, struct cachet_obj *obj)
+static size_t bytes_current(struct netfs_io_subrequest *subreq, struct cachet_obj *obj)
 {
 	struct netfs_io_request *wreq = subreq->rreq;
 	unsigned int seq = priv_to_seq(wreq->cache_resources.cache_priv2);
 	pgoff_t index = subreq->start >> PAGE_SHIFT, next;
 	pgoff_t end = DIV_ROUND_UP_ULL(subreq->start + subreq->len, PAGE_SIZE);
+	pgoff_t good = end, taken;
 	struct folio *folio;
-	bool ret = true;
 
 	if (wreq->origin != NETFS_WRITEBACK)
-		return true;
+		return subreq->len;
 	for (; index < end; index = next) {
 		folio = filemap_get_folio(wreq->mapping, index);
 		if (IS_ERR(folio))
-			return false;
+			return 0;
 		next = min(folio_next_index(folio), end);
-		if (folio_get_private(folio) == NETFS_FOLIO_COPY_TO_CACHE &&
-		    !cachet_asked_take(obj, seq, index, next - index))
-			ret = false;
+		if (folio_get_private(folio) == NETFS_FOLIO_COPY_TO_CACHE) {
+			taken = cachet_asked_take(obj, seq, index, next - index);
+			if (taken < next - index)
+				good = min(good, index + taken);
+		}
 		folio_put(folio);
 	}
-	return ret;
+	if (good == end)
+		return subreq->len;
+	return max_t(u64, (u64)good << PAGE_SHIFT, subreq->start) - subreq->start;
 }
 
 static void netfs_issue_write(struct netfs_io_subrequest *subreq)
@@ -512,7 +520,7 @@ static void netfs_issue_write(struct netfs_io_subrequest *subreq)
 	struct cachet_done done = { .fn = subreq_done, .priv = subreq };
 	/* Anything else may be what this machine wrote. */
 	bool from_server = wreq->origin == NETFS_PGPRIV2_COPY_TO_CACHE;
-	size_t len = subreq->len, skip, tail;
+	size_t len = subreq->len, skip, tail, good;
 	loff_t start = subreq->start;
 
 	if (!fscache_wait_for_operation(cres, FSCACHE_WANT_WRITE)) {
@@ -522,15 +530,22 @@ static void netfs_issue_write(struct netfs_io_subrequest *subreq)
 	set_bit(PRIV_WRITES, (unsigned long *)&cres->cache_priv2);
 	if (!from_server)
 		note_local_write(cres, wreq->inode);
-	if (cuts_untold(cres_obj(cres), wreq->inode, wreq->i_size)) {
+	if (changes_untold(cres_obj(cres), wreq->inode, wreq->i_size)) {
 		subreq_end(subreq, len);
 		return;
 	}
-	if (!copies_are_current(subreq, cres_obj(cres))) {
+	good = bytes_current(subreq, cres_obj(cres));
+	if (good < len) {
 		cachet_count(cres_obj(cres)->cache, fills_stale);
-		cachet_fill_forget(cres_obj(cres), start, len);
-		subreq_end(subreq, len);
-		return;
+		cachet_fill_forget(cres_obj(cres), start + good, len - good);
+		if (!good) {
+			subreq_end(subreq, len);
+			return;
+		}
+		/* Dealt with: what is short is tried again. */
+		subreq->transferred += len - good;
+		len = good;
+		iov_iter_truncate(&subreq->io_iter, len);
 	}
 	/* A partial first page is not kept; nor may what was there of it be. */
 	skip = -start & (CACHET_PAGE_BYTES - 1);
@@ -563,7 +578,7 @@ static void netfs_issue_write(struct netfs_io_subrequest *subreq)
 				subreq_end(subreq, tail);
 				return;
 			}
-			/* Dealt with, as the first page: what is short is tried again. */
+			/* Dealt with, as the first page. */
 			subreq->transferred += tail;
 			iov_iter_truncate(&subreq->io_iter, len);
 		}

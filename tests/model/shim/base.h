@@ -43,6 +43,7 @@ struct module;
 #define U32_MAX			0xffffffffu
 #define U64_MAX			(~0ull)
 #define GENMASK(hi, lo)		(~0ul >> (63 - (hi)) & ~0ul << (lo))
+#define __ffs(x)		((unsigned int)__builtin_ctzl(x))
 #define EIOCBQUEUED		529
 
 #define READ_ONCE(x)		(x)
