@@ -72,7 +72,7 @@ differs() {
 
 # changed HOW: each change once, to a file that the first client keeps HOW.
 changed() {
-	local how=$1 change file
+	local how=$1 change file before
 	for change in "${changes[@]}"; do
 		file=$how.$change
 		put "/mnt/server/dir/$file" 0 $size
@@ -80,7 +80,9 @@ changed() {
 		# In the cache, not in memory; for who copies pages there keeps them.
 		cachectl sync --seal changed
 		drop_caches
+		before=$(counter changed bytes_read)
 		same "$file" "$how, cached"
+		cached=$((cached + $(counter changed bytes_read) - before))
 		case $how in
 		open) exec 5<"/mnt/net/$file" ;;
 		written)
@@ -104,8 +106,10 @@ at_exit try_umount /mnt/net
 mount -t cifs -o $options,nosharesock //127.0.0.1/dir /mnt/other
 at_exit try_umount /mnt/other
 for how in closed open written; do
+	cached=0
 	changed $how
-	note "$how"
+	note "$how: $cached bytes were cached of what was changed"
+	assert_ge "$cached" $((${#changes[@]} * size / 2)) "$how: bytes that were cached of what was changed"
 done
 cachectl sync --seal changed
 /run/net-remount

@@ -19,7 +19,7 @@ mkdir /mnt/server/tree
 random_file /mnt/server/tree/old 3M 1
 random_file /mnt/server/tree/small 20K 2
 nfs_export tree /mnt/server/tree
-mkdir /mnt/server/9p /mnt/9p
+mkdir -p /mnt/server/9p /mnt/9p
 random_file /mnt/server/9p/written 300K 3
 cp /mnt/server/9p/written /run/written
 p9_serve
@@ -69,7 +69,8 @@ write_on() {
 		dd if=/run/piece of=/mnt/9p/written bs=9999 oflag=append conv=notrunc,fsync status=none \
 			2>/run/write.failed || return
 		pieces=$((pieces + 1))
-		echo $pieces >/run/write.pieces
+		echo $pieces >/run/write.pieces.new
+		mv /run/write.pieces.new /run/write.pieces
 	done
 }
 pieces() { cat /run/write.pieces; }
@@ -115,7 +116,6 @@ fault() {
 	local what=$1 committed pieces writer
 	note "$what"
 	echo "row: $what" >/dev/kmsg
-	committed=$(status_of bad committed)
 	rm -f /run/write.*
 	echo 0 >/run/write.pieces
 	(
@@ -126,6 +126,7 @@ fault() {
 	wait_until 20 five_more 0
 	assert_ge "$(counter bad objects_dirty)" 1 "$what: files that are written to through it"
 	"${@:2}"
+	committed=$(status_of bad committed)
 	pieces=$(pieces)
 	for ((i = 0; i < 3; i++)); do
 		old

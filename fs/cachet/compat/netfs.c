@@ -295,7 +295,6 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 		return NETFS_DOWNLOAD_FROM_SERVER;
 	ask_in_one_piece(subreq->rreq);
 	obj = cres_obj(cres);
-	seq = READ_ONCE(obj->seq);
 	/* Whole pages up to the one that holds the end of the file. */
 	if (!IS_ALIGNED(subreq->start, CACHET_PAGE_BYTES))
 		return NETFS_DOWNLOAD_FROM_SERVER;
@@ -310,6 +309,7 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 			cachet_object_resize(obj, i_size);
 		mutex_unlock(&obj->lock);
 	}
+	seq = READ_ONCE(obj->seq);	/* The server is asked after this */
 	present = cachet_read_present(obj, page, nr, &run);
 	fit_piece(subreq, nr, &present, &run);
 	if (present && subreq->len >= run << CACHET_PAGE_SHIFT) {
