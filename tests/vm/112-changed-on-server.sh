@@ -10,9 +10,7 @@
 # no READ. Where the server has a hole the client reads zeros, and nowhere else.
 
 . "$(dirname "$0")/lib.sh"
-
-block=262144
-size=$((3 * block + 5000))
+. "$(dirname "$0")/lib-changed.sh"
 
 make_xfs server 512
 mkdir /mnt/server/dir
@@ -25,43 +23,7 @@ put() {
 		oflag=seek_bytes seek="$2" conv=notrunc status=none
 }
 
-# resize FILE SIZE: truncate(1) opens the file so that it fails instead of
-# waiting for the client to give its delegation back.
-resize() { xfs_io -c "truncate $2" "$1"; }
-
-# The changes, each to a file of its own. Most of them leave alone what the
-# client could mistake for the new content.
-shrink() { resize "$1" $((block + 777)); }
-shrink_page() { resize "$1" $((2 * block)); }
-empty() { : >"$1"; }
-grow() { put "$1" "$size" 70000; }
-grow_hole() { resize "$1" $((size + 2 * block)); }
-in_place() { put "$1" $((block + 100)) 5000; }
-one_byte() { put "$1" $((2 * block + 12345)) 1; }
-twice() {
-	put "$1" 0 100
-	put "$1" $((size - 10)) 10
-}
-replace() {
-	put "$1.new" 0 "$size"
-	mv "$1.new" "$1"
-}
-replace_same_times() {
-	put "$1.new" 0 "$size"
-	touch -r "$1" "$1.new"
-	mv "$1.new" "$1"
-}
-cut_and_grow() {
-	resize "$1" 5000
-	resize "$1" "$size"
-}
-cut_and_refill() {
-	resize "$1" $((block / 2 + 1))
-	put "$1" $((2 * block)) 3000
-	resize "$1" "$size"
-}
-punch() { fallocate -p -o $((block - 4096)) -l 12288 "$1"; }
-rewrite() { put "$1" 0 "$size"; }
+# Each to a file of its own.
 changes=(shrink shrink_page empty grow grow_hole in_place one_byte twice replace
 	replace_same_times cut_and_grow cut_and_refill punch rewrite)
 

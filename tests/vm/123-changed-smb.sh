@@ -9,9 +9,7 @@
 # the cache.
 
 . "$(dirname "$0")/lib.sh"
-
-block=262144
-size=$((3 * block + 5000))
+. "$(dirname "$0")/lib-changed.sh"
 
 net_dir
 smb_share dir /mnt/server/dir
@@ -25,27 +23,7 @@ put() {
 	dd if=/dev/urandom of="$1" bs=64K iflag=fullblock,count_bytes count="$3" \
 		oflag=seek_bytes seek="$2" conv=notrunc,fsync status=none
 }
-resize() { truncate -s "$2" "$1"; }
 
-shrink() { resize "$1" $((block + 777)); }
-grow() { put "$1" "$size" 70000; }
-grow_hole() { resize "$1" $((size + 2 * block)); }
-in_place() { put "$1" $((block + 100)) 5000; }
-one_byte() { put "$1" $((2 * block + 12345)) 1; }
-rewrite() { put "$1" 0 "$size"; }
-cut_and_grow() {
-	resize "$1" 5000
-	resize "$1" "$size"
-}
-cut_and_refill() {
-	resize "$1" $((block / 2 + 1))
-	put "$1" $((2 * block)) 3000
-	resize "$1" "$size"
-}
-replace() {
-	put "$1.new" 0 "$size"
-	mv "$1.new" "$1"
-}
 changes=(shrink grow grow_hole in_place one_byte rewrite cut_and_grow cut_and_refill replace)
 
 # What the client does wrong for as long as it knows the file, without a cache, too: behind
@@ -76,12 +54,12 @@ changed() {
 	for change in "${changes[@]}"; do
 		file=$how.$change
 		put "/mnt/server/dir/$file" 0 $size
-		same "$file" "$how, at first"
+		equal "$file" || differs "$file" "$how, at first"
 		# In the cache, not in memory; for who copies pages there keeps them.
 		cachectl sync --seal changed
 		drop_caches
 		before=$(counter changed bytes_read)
-		same "$file" "$how, cached"
+		equal "$file" || differs "$file" "$how, cached"
 		cached=$((cached + $(counter changed bytes_read) - before))
 		case $how in
 		open) exec 5<"/mnt/net/$file" ;;
