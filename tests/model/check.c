@@ -99,7 +99,7 @@ static void note_known(u32 file, bool known_page[FILE_PAGES])
 	u32 shift = obj->block_shift - CACHET_PAGE_SHIFT, page;
 
 	for (page = 0; page < FILE_PAGES; page++)
-		known_page[page] = !disk_flips || (page & ((1u << shift) - 1) ?
+		known_page[page] = !disk_flips || disk_flips_sealed || (page & ((1u << shift) - 1) ?
 				   known_page[page - 1] : known(file, page >> shift));
 }
 

@@ -489,7 +489,7 @@ static u32 between(enum operation after, enum operation last)
 /* What an administrator does. */
 static void tend(void)
 {
-	if (disk_flips && world_flags == CACHET_ATTACH_VERIFY)
+	if (disk_flips && !disk_flips_sealed && world_flags == CACHET_ATTACH_VERIFY)
 		disk_flip();
 	if (one_in(2))
 		cachet_volume_set_block(the_cache, 1, one_in(2) ? 0 : 12 + below(4));

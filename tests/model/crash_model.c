@@ -97,6 +97,7 @@ static void make_world(void)
 	disk_rots = one_in(6);
 	/* A scrub goes by index: what can't be read of it names nothing to be verified. */
 	disk_flips = one_in(6) && (!disk_rots || world_flags);
+	disk_flips_sealed = disk_flips && world_flags && one_in(2);
 	disk_format(&the_geo);
 	server_init();
 }

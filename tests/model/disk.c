@@ -19,7 +19,9 @@
  * written again; and of super one copy may be unreadable, damaged, or older than it
  * was said to be. That may cost whatever was there, so nothing is promised, but no byte.
  *
- * With `disk_flips`, bits of data change where a record says that something is stored.
+ * With `disk_flips`, bits of data change where a record says that something is stored; with
+ * `disk_flips_sealed` only where every such record has a digest, and only in a crash: a cache
+ * that verifies gives none of them away.
  *
  * To see more than one outcome of a crash, the sectors that change while one is
  * looked at are noted, and put back.
@@ -77,6 +79,7 @@ static struct {
 bool disk_halves;			/* Sectors of index are torn, too */
 bool disk_rots;				/* Places go bad */
 bool disk_flips;			/* Bits of data change */
+bool disk_flips_sealed;			/* Of what has a digest, and while nobody is at it */
 u32 disk_starved;			/* For so many reads there is no memory */
 
 static void *grow(void *p, u32 *room, u32 nr, size_t each)
@@ -135,25 +138,61 @@ static bool writable(struct sim *s, u64 pos, size_t len)
 	return !((pos | len) % CACHET_PAGE_BYTES) || readable(s, pos, len);
 }
 
+static const union cachet_any_record *nth_record(u32 n)
+{
+	return (void *)(sims[DISK_INDEX].cur + the_geo.sets + n * CACHET_RECORD_BYTES);
+}
+
+static const struct cachet_extent *extents_of(const union cachet_any_record *r)
+{
+	return r->head.kind == CACHET_REC_OBJECT ? &r->object.extent :
+	       r->head.kind == CACHET_REC_EXTENT ? r->extents.extent : r->content.extent;
+}
+
+/* Half a record may say any number. */
+static u32 nr_extents(const union cachet_any_record *r)
+{
+	return min_t(u32, r->head.nr, r->head.kind == CACHET_REC_OBJECT ? 1 : CACHET_PART_EXTENTS);
+}
+
 /* A page of data that a record of index names, whether it counts or not. */
 static bool named_page(u32 *ret)
 {
 	u32 tries, nr_pages = the_geo.nr_segments << (the_geo.segment_shift - CACHET_PAGE_SHIFT);
 
 	for (tries = 0; tries < 64; tries++) {
-		u64 pos = the_geo.sets + below(the_geo.nr_sets * CACHET_WAYS) * CACHET_RECORD_BYTES;
-		const union cachet_any_record *r = (void *)(sims[DISK_INDEX].cur + pos);
+		const union cachet_any_record *r = nth_record(below(the_geo.nr_sets * CACHET_WAYS));
 		struct cachet_piece p;
 
 		if (r->head.kind == CACHET_REC_EMPTY || !r->head.nr)
 			continue;
-		cachet_piece_decode(r->head.kind == CACHET_REC_OBJECT ? &r->object.extent :
-				    r->head.kind == CACHET_REC_EXTENT ? &r->extents.sealed[0] :
-				    &r->content.extent[0], &p);
+		cachet_piece_decode(extents_of(r), &p);
 		if (!p.len || p.page >= nr_pages || p.len > nr_pages - p.page)
 			continue;	/* Half a record: disk_halves */
 		*ret = p.page + below(p.len);
 		return true;
+	}
+	return false;
+}
+
+/* Whether a record without a digest names a page, whether it counts or not. */
+static bool named_unsealed(u32 page)
+{
+	u32 i, n;
+
+	for (i = 0; i < the_geo.nr_sets * CACHET_WAYS; i++) {
+		const union cachet_any_record *r = nth_record(i);
+
+		if (r->head.kind == CACHET_REC_EMPTY || r->head.kind == CACHET_REC_CONTENT ||
+		    (r->head.flags & CACHET_REC_SEALED))
+			continue;
+		for (n = 0; n < nr_extents(r); n++) {
+			struct cachet_piece p;
+
+			cachet_piece_decode(extents_of(r) + n, &p);
+			if (page - p.page < p.len)
+				return true;
+		}
 	}
 	return false;
 }
@@ -182,7 +221,7 @@ void disk_flip(void)
 	u32 page, sector;
 	size_t at;
 
-	if (!named_page(&page))
+	if (!named_page(&page) || (disk_flips_sealed && named_unsealed(page)))
 		return;
 	sector = page * (CACHET_PAGE_BYTES / SECTOR) + below(CACHET_PAGE_BYTES / SECTOR);
 	at = (size_t)sector * SECTOR + below(SECTOR);
@@ -466,7 +505,7 @@ void disk_image(bool keep)
 		rot();
 	if (disk_rots && one_in(4))
 		rot_super();
-	if (disk_flips && one_in(2))
+	for (i = disk_flips ? below(4) : 0; i; i--)
 		disk_flip();
 }
 

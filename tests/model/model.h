@@ -64,6 +64,7 @@ enum disk_file { DISK_SUPER, DISK_INDEX, DISK_DATA, NR_DISK_FILES };
 extern bool disk_halves;
 extern bool disk_rots;
 extern bool disk_flips;
+extern bool disk_flips_sealed;
 extern u32 disk_starved;
 
 void disk_format(const struct cachet_geometry *geo);
