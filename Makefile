@@ -82,6 +82,7 @@ vm-helpers:
 	@$(CC) -O1 -Wall -o $(O)/vm-helpers/flip-bits tests/vm/helpers/flip-bits.c
 	@$(CC) -O1 -Wall -Wextra -o $(O)/vm-helpers/damage tests/vm/helpers/damage.c
 	@$(CC) -O1 -Wall -Wextra -o $(O)/vm-helpers/pins tests/vm/helpers/pins.c
+	@$(CC) -O1 -Wall -Wextra -o $(O)/vm-helpers/show-by tests/vm/helpers/show-by.c
 	@$(MAKE) -s -C tools O=$(O) $(O)/tools/unit/check-image
 	@cp $(O)/tools/unit/check-image $(O)/vm-helpers/
 	@$(CC) -O1 -Wall -Wextra -o $(O)/vm-helpers/exercise tests/vm/helpers/exercise.c \

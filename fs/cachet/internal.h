@@ -284,7 +284,7 @@ void cachet_volume_withdraw_all(struct cachet_cache *cache);
 void cachet_volume_free_all(struct cachet_cache *cache);
 u8 cachet_volume_block_shift(const struct cachet_volume *vol);
 
-/* ---- object.c ----------------------------------------------------------- */
+/* ---- fingerprint.c ------------------------------------------------------ */
 
 #define CACHET_AUX_BYTES	40	/* As many as NFS has, and it asks most often */
 
@@ -294,6 +294,21 @@ struct cachet_coherency {
 	u8	len;			/* Of aux; 0: too long to be kept */
 	u8	aux[CACHET_AUX_BYTES];	/* The words, to compare without hashing */
 };
+
+static inline bool cachet_coherent(const struct cachet_coherency *a,
+				   const struct cachet_coherency *b)
+{
+	return !memcmp(a->fp, b->fp, sizeof(a->fp));
+}
+
+void cachet_fp_of_cookie(const struct cachet_cache *cache, const struct cachet_volume *vol,
+			 struct fscache_cookie *cookie, u8 out[CACHET_FP_BYTES]);
+void cachet_coherency_of(const void *aux, u8 len, struct cachet_coherency *out);
+void cachet_coherency_of_cookie(struct fscache_cookie *cookie, struct cachet_coherency *out,
+				loff_t *ret_size);
+void cachet_coherency_tell(struct fscache_cookie *cookie, const void *aux, u8 len, loff_t size);
+
+/* ---- object.c ----------------------------------------------------------- */
 
 /*
  * A network file in use (or with a block that waits for its digest). There is

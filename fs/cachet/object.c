@@ -168,67 +168,7 @@ struct cachet_obj *cachet_object_get_new(struct cachet_cache *cache, const u8 *f
 	return find_or_new(cache, fp, &is_new);
 }
 
-/* ---- fingerprints ------------------------------------------------------- */
-
-static u8 *add(u8 *to, const void *from, size_t bytes)
-{
-	memcpy(to, from, bytes);
-	return to + bytes;
-}
-
-static void fp_of(const void *buf, size_t bytes, u8 out[CACHET_FP_BYTES])
-{
-	u8 digest[CACHET_DIGEST_BYTES];
-
-	cachet_sha256(buf, bytes, digest);
-	memcpy(out, digest, CACHET_FP_BYTES);
-}
-
-/* Of an object: the cache, the volume and its generation, the file. */
-static void object_fp(struct cachet_cache *cache, struct cachet_volume *vol,
-		      struct fscache_cookie *cookie, u8 out[CACHET_FP_BYTES])
-{
-	const u8 *vkey = cookie->volume->key;
-	__le64 generation = cpu_to_le64(vol->generation);
-	u8 buf[CACHET_UUID_BYTES + sizeof(generation) + 1 + 255 + 255], *p = buf;
-
-	/* In one piece: each call into the crypto layer costs as much as it hashes. */
-	p = add(p, cache->super.uuid, CACHET_UUID_BYTES);
-	p = add(p, &generation, sizeof(generation));
-	p = add(p, vkey, 1 + vkey[0]);
-	p = add(p, fscache_get_key(cookie), cookie->key_len);
-	fp_of(buf, p - buf, out);
-}
-
-/* Of coherency data, of @len bytes, with that before them. */
-static void coherency_of(const u8 *len_aux, struct cachet_coherency *out)
-{
-	u8 len = len_aux[0];
-
-	fp_of(len_aux, 1 + len, out->fp);
-	out->len = len <= sizeof(out->aux) ? len : 0;
-	memcpy(out->aux, len_aux + 1, out->len);
-}
-
-/* What the cookie says of its file now. */
-static void cookie_coherency(struct fscache_cookie *cookie, struct cachet_coherency *out,
-			     loff_t *ret_size)
-{
-	u8 buf[1 + 255];
-
-	spin_lock(&cookie->lock);
-	buf[0] = cookie->aux_len;
-	memcpy(buf + 1, cookie->aux_len > sizeof(cookie->inline_aux) ?
-	       cookie->aux : cookie->inline_aux, cookie->aux_len);
-	*ret_size = cookie->object_size;
-	spin_unlock(&cookie->lock);
-	coherency_of(buf, out);
-}
-
-static bool coherent(const struct cachet_coherency *a, const struct cachet_coherency *b)
-{
-	return !memcmp(a->fp, b->fp, sizeof(a->fp));
-}
+/* ---- the head ----------------------------------------------------------- */
 
 /* The content of an object belongs to these from now on. Under lock. */
 static void set_coherency(struct cachet_obj *obj, const struct cachet_coherency *coherency,
@@ -239,8 +179,6 @@ static void set_coherency(struct cachet_obj *obj, const struct cachet_coherency 
 	obj->size = size;
 	spin_unlock(&obj->spin);
 }
-
-/* ---- the head ----------------------------------------------------------- */
 
 /**
  * cachet_new_generation - a number that no object of this cache ever had
@@ -430,8 +368,8 @@ bool cachet_object_lookup(struct fscache_cookie *cookie)
 
 	if (cachet_cache_out(cache) || !cachet_volume_ready(vol))
 		return false;
-	object_fp(cache, vol, cookie, fp);
-	cookie_coherency(cookie, &coherency, &size);
+	cachet_fp_of_cookie(cache, vol, cookie, fp);
+	cachet_coherency_of_cookie(cookie, &coherency, &size);
 	obj = find_or_new(cache, fp, &is_new);
 	if (!obj)
 		return false;
@@ -444,8 +382,9 @@ bool cachet_object_lookup(struct fscache_cookie *cookie)
 	}
 	obj->volume = vol;
 	obj->volume_id = vol->id;
+	obj->flags &= ~CACHET_OBJ_UNCACHED;
 	if ((obj->flags & CACHET_OBJ_DEAD) || obj->size != size ||
-	    !coherent(&obj->coherency, &coherency))
+	    !cachet_coherent(&obj->coherency, &coherency))
 		why = load(obj, &coherency, size);
 	if (why == CACHET_OBJECT_UNREADABLE) {
 		obj->flags |= CACHET_OBJ_DEAD;
@@ -486,7 +425,7 @@ static void end_session(struct cachet_obj *obj, struct fscache_cookie *cookie,
 		return;
 	}
 	/* Opened, cut, grown to what it was and closed, and nothing on which to notice that. */
-	if (!cachet_changes_are_told(cookie->volume->key) && !coherent(&obj->coherency, coherency)) {
+	if (!cachet_changes_are_told(cookie->volume->key) && !cachet_coherent(&obj->coherency, coherency)) {
 		obj->session = 0;
 		cachet_object_drop(obj);
 	}
@@ -519,7 +458,7 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 	list_del_init(&obj->link);
 	spin_unlock(&cache->objects_lock);
 
-	cookie_coherency(cookie, &coherency, &size);
+	cachet_coherency_of_cookie(cookie, &coherency, &size);
 	/* If it stayed, fscache would not say again when the next one begins. */
 	clear_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags);
 	mutex_lock(&obj->lock);
@@ -534,7 +473,7 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 		trace_cachet_object(obj, CACHET_OBJECT_RETIRED);
 	} else if (obj->session) {
 		end_session(obj, cookie, &coherency, size);
-	} else if (!coherent(&obj->coherency, &coherency) || obj->size != size) {
+	} else if (!cachet_coherent(&obj->coherency, &coherency) || obj->size != size) {
 		/*
 		 * The file has other attributes than when it was read last. Whether its
 		 * content changed with them nobody has said: NFS does not when this
@@ -591,7 +530,7 @@ bool cachet_object_invalidate(struct fscache_cookie *cookie)
 	struct cachet_coherency coherency;
 	loff_t size;
 
-	cookie_coherency(cookie, &coherency, &size);
+	cachet_coherency_of_cookie(cookie, &coherency, &size);
 	mutex_lock(&obj->lock);
 	empty(obj, cachet_new_generation(obj->cache), obj->block_shift);
 	set_coherency(obj, &coherency, size);
@@ -619,7 +558,6 @@ bool cachet_object_invalidate(struct fscache_cookie *cookie)
 void cachet_object_seen(struct cachet_obj *obj, const void *aux, u8 len, loff_t size)
 {
 	struct cachet_coherency now;
-	u8 buf[1 + 255];
 	bool same;
 
 	spin_lock(&obj->spin);
@@ -627,13 +565,13 @@ void cachet_object_seen(struct cachet_obj *obj, const void *aux, u8 len, loff_t 
 	spin_unlock(&obj->spin);
 	if (same)
 		return;
-	buf[0] = len;
-	memcpy(buf + 1, aux, len);
-	coherency_of(buf, &now);
+	cachet_coherency_of(aux, len, &now);
 	mutex_lock(&obj->lock);
-	if (!coherent(&obj->coherency, &now)) {
+	if (!cachet_coherent(&obj->coherency, &now)) {
 		set_coherency(obj, &now, size);
 		cachet_object_drop(obj);
+		/* Or the next lookup would hold the content against what was so before. */
+		cachet_coherency_tell(obj->cookie, aux, len, size);
 	}
 	mutex_unlock(&obj->lock);
 }

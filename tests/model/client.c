@@ -255,8 +255,8 @@ static void seen(u32 file)
 	seq = cachet_object_begin(object_of(file));
 	cachet_object_seen(object_of(file), aux, sizeof(aux), f->view.size);
 	cachet_object_end(object_of(file), seq);
-	if (one_in(2))
-		set_coherency(f, file);
+	if (memcmp(f->cookie.inline_aux, aux, sizeof(aux)) || f->cookie.object_size != f->view.size)
+		model_fail("file %u: fscache was not told what it is like", file);
 }
 
 static void rebuild(u32 file)

@@ -89,6 +89,49 @@ for how in closed open written; do
 	note "$how: $cached bytes were cached of what was changed"
 	assert_ge "$cached" $((${#changes[@]} * size / 2)) "$how: bytes that were cached of what was changed"
 done
+
+# Who has a file open and does not call read(2) asks for no attributes. The server says soon that
+# the file is changing, and the client goes by what it was told of it for a second at most.
+shown() {
+	"$VM_HELPERS/show-by" "$1" "$size" <&5 | cmp - "/mnt/server/dir/$2" >/run/differ 2>&1 ||
+		differs "$2" "by $1"
+}
+for change in in_place one_byte rewrite cut_and_grow cut_and_refill; do
+	file=shown.$change
+	put "/mnt/server/dir/$file" 0 $size
+	equal "$file" || differs "$file" "shown, at first"
+	cachectl sync --seal changed
+	drop_caches
+	exec 5<"/mnt/net/$file"
+	"$change" "/mnt/other/$file"
+	sleep 1.5
+	shown sendfile "$file"
+	drop_caches
+	shown mmap "$file"
+	exec 5<&-
+done
+
+# What is kept of a changed file outlives its cookie, which fscache gives up after ten seconds
+# in which nobody has the file open, though the inode stays. The change comes right after a look
+# at the file: the client hears of it with the lease for its next open, and tells nobody.
+cookie_gone() { [ "$(status_of changed objects_in_use)" = 0 ]; }
+forget_pages() {
+	sync	# Linux 7.3 copies what was read to the cache as what was written
+	echo 1 >/proc/sys/vm/drop_caches
+}
+file=closed.rewrite
+equal $file || differs $file "before it is changed again"
+one_byte "/mnt/other/$file"
+same $file "changed again"
+forget_pages
+equal $file || differs $file "changed again, seen"
+forget_pages
+cachectl sync --seal changed
+wait_until 20 cookie_gone
+before=$(counter changed bytes_read)
+equal $file || differs $file "after its cookie"
+assert_ge $(($(counter changed bytes_read) - before)) $size "bytes from the cache, after the cookie"
+
 cachectl sync --seal changed
 /run/net-remount
 assert_same_tree /mnt/net /mnt/server/dir "a new mount"

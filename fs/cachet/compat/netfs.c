@@ -127,6 +127,33 @@ static void check_attributes(struct cachet_obj *obj, struct inode *inode, loff_t
 }
 
 /*
+ * A page fault, or splice(2), finds a file as it was when somebody last opened it or asked for
+ * its attributes. What another client changes since, cifs hears of, forgets what is in memory,
+ * and says so to nobody. So its attributes are asked for here, too; which costs nothing
+ * while the server has promised to say when they change, or has told them a moment ago.
+ *
+ * The pages that are read are locked. cifs asks the server for them under these locks, too; with
+ * no attribute named it waits for no write-back.
+ *
+ * Return: they are what they may be taken for.
+ */
+static bool revalidate(const struct cachet_obj *obj, struct inode *inode)
+{
+	struct path path = {};
+	struct kstat stat;
+	int ret;
+
+	if (inode->i_sb->s_magic != CIFS_SUPER_MAGIC || (READ_ONCE(obj->flags) & CACHET_OBJ_UNCACHED))
+		return true;
+	path.dentry = d_find_any_alias(inode);
+	if (!path.dentry)
+		return false;
+	ret = inode->i_op->getattr(&nop_mnt_idmap, &path, &stat, 0, AT_STATX_SYNC_AS_STAT);
+	dput(path.dentry);
+	return !ret;
+}
+
+/*
  * cifs does not tell the cache of every change: 6.12 of no cut, for it has set the new size
  * before it asks itself whether that differs; 7.3 of none that it hears of by an open for which
  * the server gives it a lease. So what is kept of a file is compared with the times that it had,
@@ -298,7 +325,7 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 	/* Whole pages up to the one that holds the end of the file. */
 	if (!IS_ALIGNED(subreq->start, CACHET_PAGE_BYTES))
 		return NETFS_DOWNLOAD_FROM_SERVER;
-	if (changes_untold(obj, subreq->rreq->inode, i_size))
+	if (!revalidate(obj, subreq->rreq->inode) || changes_untold(obj, subreq->rreq->inode, i_size))
 		return NETFS_DOWNLOAD_FROM_SERVER;
 	check_attributes(obj, subreq->rreq->inode, i_size);
 	nr = DIV_ROUND_UP_ULL(min_t(u64, subreq->len, i_size - subreq->start), CACHET_PAGE_BYTES);

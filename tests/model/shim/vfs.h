@@ -169,6 +169,7 @@ enum fscache_cookie_trace { fscache_cookie_get_attach_object, fscache_cookie_put
 enum fscache_volume_trace { fscache_volume_get_withdraw, fscache_volume_put_withdraw };
 
 #define fscache_get_key(cookie)			((cookie)->key)
+#define fscache_get_aux(cookie)			((void *)(cookie)->inline_aux)
 #define fscache_resume_after_invalidation(c)	((void)(c))
 #define fscache_count_object(cache)		((void)(cache)->nr_objects++)
 #define fscache_uncount_object(cache)		((void)(cache)->nr_objects--)
@@ -177,6 +178,13 @@ enum fscache_volume_trace { fscache_volume_get_withdraw, fscache_volume_put_with
 #define fscache_withdraw_volume(volume)		((void)(volume))
 #define fscache_withdraw_cache(cache)		((void)(cache))
 #define fscache_relinquish_cache(cache)		((void)(cache))
+
+static inline void fscache_update_aux(struct fscache_cookie *cookie, const void *aux,
+				      const loff_t *size)
+{
+	memcpy(fscache_get_aux(cookie), aux, cookie->aux_len);
+	cookie->object_size = *size;
+}
 
 static inline struct fscache_cookie *fscache_get_cookie(struct fscache_cookie *cookie,
 							enum fscache_cookie_trace why)
