@@ -137,15 +137,12 @@ static void check_attributes(struct cachet_obj *obj, struct inode *inode, loff_t
  *
  * Return: they are what they may be taken for.
  */
-static bool revalidate(const struct cachet_obj *obj, struct inode *inode)
+static bool revalidate(struct inode *inode)
 {
-	struct path path = {};
+	struct path path = { .dentry = d_find_any_alias(inode) };
 	struct kstat stat;
 	int ret;
 
-	if (inode->i_sb->s_magic != CIFS_SUPER_MAGIC || (READ_ONCE(obj->flags) & CACHET_OBJ_UNCACHED))
-		return true;
-	path.dentry = d_find_any_alias(inode);
 	if (!path.dentry)
 		return false;
 	ret = inode->i_op->getattr(&nop_mnt_idmap, &path, &stat, 0, AT_STATX_SYNC_AS_STAT);
@@ -160,7 +157,7 @@ static bool revalidate(const struct cachet_obj *obj, struct inode *inode)
  * as with NFS. And of one that is open for writing, whose times this machine changes too,
  * nothing is kept, from the first read or write-back on until it is looked up anew.
  */
-static bool changes_untold(struct cachet_obj *obj, struct inode *inode, loff_t i_size)
+static bool changes_untold(struct cachet_obj *obj, struct inode *inode, loff_t i_size, bool reading)
 {
 	const struct fscache_cookie *cookie = obj->cookie;
 	struct {
@@ -185,6 +182,9 @@ static bool changes_untold(struct cachet_obj *obj, struct inode *inode, loff_t i
 		return true;
 	}
 	if (cookie->aux_len != sizeof(aux))
+		return true;
+	/* A request goes by the size that was known when it began: netfs shows zeros behind that. */
+	if (reading && (!revalidate(inode) || i_size_read(inode) != i_size))
 		return true;
 	aux.mtime_sec = cpu_to_le64(inode_get_mtime(inode).tv_sec);
 	aux.mtime_nsec = cpu_to_le32(inode_get_mtime(inode).tv_nsec);
@@ -325,7 +325,7 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 	/* Whole pages up to the one that holds the end of the file. */
 	if (!IS_ALIGNED(subreq->start, CACHET_PAGE_BYTES))
 		return NETFS_DOWNLOAD_FROM_SERVER;
-	if (!revalidate(obj, subreq->rreq->inode) || changes_untold(obj, subreq->rreq->inode, i_size))
+	if (changes_untold(obj, subreq->rreq->inode, i_size, true))
 		return NETFS_DOWNLOAD_FROM_SERVER;
 	check_attributes(obj, subreq->rreq->inode, i_size);
 	nr = DIV_ROUND_UP_ULL(min_t(u64, subreq->len, i_size - subreq->start), CACHET_PAGE_BYTES);
@@ -557,7 +557,7 @@ static void netfs_issue_write(struct netfs_io_subrequest *subreq)
 	set_bit(PRIV_WRITES, (unsigned long *)&cres->cache_priv2);
 	if (!from_server)
 		note_local_write(cres, wreq->inode);
-	if (changes_untold(cres_obj(cres), wreq->inode, wreq->i_size)) {
+	if (changes_untold(cres_obj(cres), wreq->inode, wreq->i_size, false)) {
 		subreq_end(subreq, len);
 		return;
 	}
