@@ -387,6 +387,20 @@ static void rot(void)
 	flip(CACHET_FILE_DATA, 4096 * B1_PAGE + 4100);
 }
 
+/* Of a file that is pinned the block in its head, which hides an older map of it. */
+static void rot_head(void)
+{
+	union cachet_any_record rec = object('A', EPOCH);
+	struct cachet_image_place place = get_record(&rec);
+
+	rec = place.rec;
+	rec.head.flags |= CACHET_REC_PINNED;
+	put_record_at(&rec, place.set, place.way);
+	rec = block('A', 0, EPOCH, B2_PAGE, 1);
+	put_record(&rec);
+	flip(CACHET_FILE_DATA, 4096 * A_PAGE + 4095);
+}
+
 static void wrong_set(void)
 {
 	union cachet_any_record rec = object('D', EPOCH);
@@ -679,7 +693,8 @@ static const struct {
 #define C(name) { #name, name }
 	C(fill), C(crash), C(lost_segment), C(reused), C(bad_record), C(bad_segment), C(bad_volume), C(volume_gap),
 	C(volume_lost), C(volume_twice), C(volume_future), C(volume_id), C(volume_same_id), C(future_segment),
-	C(torn_twice), C(after_crash), C(bad_summary), C(odd_summary), C(rot), C(wrong_set), C(twice),
+	C(torn_twice), C(after_crash), C(bad_summary), C(odd_summary), C(rot), C(rot_head),
+	C(wrong_set), C(twice),
 	C(future), C(future_generation), C(future_piece), C(overlap), C(gap), C(into_free), C(not_pinned),
 	C(into_summary), C(behind_used), C(beyond_block), C(headless), C(no_content),
 	C(super_misplaced), C(index_id), C(data_id), C(no_summary), C(other_summary), C(objects),

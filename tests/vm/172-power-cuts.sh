@@ -11,7 +11,9 @@
 # is written back in between. Some time the power goes, and what the drive had not
 # flushed is there, or not, or in part, sector by sector (invariants 1, 3, 4, 6, 7, 8).
 # Then the cache is clean to `cachectl check`, attaches about as quickly as when it
-# was empty, and each byte is the server's. 3 cuts, 100 with --full.
+# was empty, and each byte is the server's. Two files were pinned before the first cut:
+# they are pinned after each (invariants 9, 25), and nothing of them comes from the server.
+# 3 cuts, 100 with --full.
 #
 # The server's disk is the same one. So that it can't lose what a client has seen:
 # nobody reads while a file changes, its new attributes are durable before its
@@ -34,6 +36,8 @@ if [ "$PHASE" = 1 ]; then
 		dd if=/run/all of="$tree/f$i" bs=4K skip=$((i * 256)) status=none \
 			count=$((i % 2 ? i % 12 + 1 : 512)) iflag=fullblock
 	done
+	random_file "$tree/keep0" 700001
+	random_file "$tree/keep1" 5003
 	sync
 fi
 nfs_server_start
@@ -54,6 +58,21 @@ ms=$(($(json_value took_ns </run/attached) / 1000000))
 assert_le "$ms" "$(($(cat /mnt/disk/attach_ms) * 5 + 500))" "cut $((PHASE - 1)): milliseconds to attach"
 nfs_mount tree /mnt/nfs
 
+if [ "$PHASE" = 1 ]; then
+	cat /mnt/nfs/keep* >/dev/null
+	cachectl sync --seal cut
+	"$VM_HELPERS/pins" pin /mnt/nfs/keep* >/run/pins
+	cachectl sync cut
+else
+	missed=$(counter cut bytes_missed)
+	for file in keep0 keep1; do
+		cachectl stat --json "/mnt/nfs/$file" >/run/stat
+		assert_eq "$(json_value pinned_bytes </run/stat)" \
+			$((($(stat -c %s "$tree/$file") + 4095) / 4096 * 4096)) "cut $((PHASE - 1)): $file: bytes pinned"
+		cat "/mnt/nfs/$file" >/dev/null
+	done
+	assert_eq "$(counter cut bytes_missed)" "$missed" "cut $((PHASE - 1)): bytes that were pinned, from the server"
+fi
 assert_same_tree /mnt/nfs "$tree" "cut $((PHASE - 1))"
 assert_eq "$(counter cut io_errors)" 0 "cut $((PHASE - 1)): I/O errors"
 note "cut $((PHASE - 1)) of $cuts: attached in $ms ms, $(counter cut bytes_read) bytes from the cache," \

@@ -391,7 +391,7 @@ try_umount /mnt/cache
 
 rm -f "$kept".*
 note "set up"
-interval=(3s 100ms 1s 300ms)
+interval=(3s 100ms 1s 300ms) reused=0
 for ((round = 0; round < rounds; round++)); do
 	begin_round "${interval[round % 4]}"
 	same "round $round, at first"
@@ -399,6 +399,7 @@ for ((round = 0; round < rounds; round++)); do
 	same "round $round, in the end"
 	note "round $round, used: $(counter cut segments_reused) segments reused," \
 		"$(counter cut commits) commits"
+	reused=$((reused + $(counter cut segments_reused)))
 	end_round
 	judge "$log" --leave --totals /run/totals --keep "$kept" \
 		--states $((states * (round + 1) / rounds - states * round / rounds)) \
@@ -409,7 +410,9 @@ for ((round = 0; round < rounds; round++)); do
 	}
 done
 note "judged"
-read -r made with_loss _ _ _ _ verified _ unacked served _ </run/totals
+read -r made with_loss _ _ _ _ verified _ unacked served _ pinned _ </run/totals
+[ $rounds = 1 ] || assert_gt "$reused" 0 "segments reused"
+assert_ge "$pinned" $((made * 200 * 4096)) "bytes of the pinned files that the caches still had"
 assert_gt "$with_loss" 0 "states that lost something"
 assert_gt "$served" $((made << 18)) "bytes that the caches still had"
 if [ "$made" -ge 80 ]; then

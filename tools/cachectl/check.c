@@ -289,5 +289,5 @@ int cmd_check(int argc, char **argv)
 	if (err)
 		complain("check", err, "%s%s", why.text, err == -EUCLEAN ?
 			 ": remove the three files and run 'cachectl format'; what it held is still on the server" : "");
-	return output_done("check") ? FSCK_OPERATIONAL : code;
+	return output_done("check") ? code | FSCK_OPERATIONAL : code;
 }

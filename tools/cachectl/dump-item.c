@@ -12,12 +12,13 @@
 
 #include "dump.h"
 
-static void add_flags(struct json_object *obj, u32 flags, const char *const names[], int nr)
+/* names: of the bits from 0 on, NULL behind the last */
+static void add_flags(struct json_object *obj, u32 flags, const char *const names[])
 {
 	struct json_object *list = json_object_new_array();
 	int i;
 
-	for (i = 0; i < nr; i++)
+	for (i = 0; names[i]; i++)
 		if (flags & 1u << i)
 			json_object_array_add(list, json_object_new_string(names[i]));
 	json_object_object_add(obj, "flags", list);
@@ -82,7 +83,7 @@ struct json_object *item_segment(u32 nr, enum cachet_slot slot,
 {
 	static const char *const states[] = { "free", "open", "closed" };
 	static const char *const classes[] = { "ordinary", "pinned" };
-	static const char *const flags[] = { "summary" };
+	static const char *const flags[] = { "summary", NULL };
 	struct json_object *obj = json_object_new_object();
 
 	cachet_json_add_u64(obj, "segment", nr);
@@ -96,7 +97,7 @@ struct json_object *item_segment(u32 nr, enum cachet_slot slot,
 	cachet_json_add_u64(obj, "used_pages", info->used);
 	cachet_json_add_u64(obj, "live_pages", info->live);
 	cachet_json_add_time(obj, "last_use", info->last_use);
-	add_flags(obj, info->flags, flags, 1);
+	add_flags(obj, info->flags, flags);
 	return obj;
 }
 
@@ -175,7 +176,7 @@ struct json_object *item_record(u32 set, u32 way, enum cachet_slot slot,
 				const char *slot_why, const void *rec)
 {
 	static const char *const flags[] = {
-		"sealed", "local", "pinned", "more", "shared", "stable",
+		"sealed", "local", "pinned", "more", "shared", "stable", NULL
 	};
 	struct json_object *obj = json_object_new_object();
 	union {
@@ -211,7 +212,7 @@ struct json_object *item_record(u32 set, u32 way, enum cachet_slot slot,
 		break;
 	}
 	cachet_json_add_u64(obj, "epoch", le64_to_cpu(u.head.epoch));
-	add_flags(obj, u.head.flags, flags, 4);
+	add_flags(obj, u.head.flags, flags);
 	cachet_json_add_hex(obj, "fp", u.head.fp, sizeof(u.head.fp));
 	switch ((enum cachet_record_kind)u.head.kind) {
 	case CACHET_REC_EMPTY:

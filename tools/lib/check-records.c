@@ -8,8 +8,8 @@
  * counts, or is what a crash left in doubt; the rules are those of "Trust" in
  * Documentation/format.rst, which fs/cachet/map.c and object.c follow.
  *
- * A wrong record is emptied by a repair. Of two with the same key both are: nobody
- * knows which is the younger.
+ * A wrong record is emptied by a repair; of a head that is only wrong about the first block,
+ * that. Of two with the same key both are: nobody knows which is the younger.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +25,8 @@ enum fate {
 	FATE_VERIFY,	/* Served only after its digest was compared */
 	FATE_DROP,	/* A crash or an unfinished write left it */
 };
+
+#define MAX_UNREADABLE	64u	/* Blocks that a repair drops, as fs/cachet does before it gives up */
 
 /* Where a piece points. */
 enum piece_worth {
@@ -351,8 +353,14 @@ static int judge(struct check *ck, u32 way, u64 pos, const char **ret_problem)
 			fate = FATE_DROP;
 		else if (err == -EBADMSG)
 			*ret_problem = "the bytes do not match their digest";
-		else if (err)
+		else if (check_unreadable(err))
 			*ret_problem = "its bytes can't be read from the device";
+		else if (err)
+			return err;
+		/* A place or two are bad, or all of it is: then nothing is known of what it holds */
+		if (check_unreadable(err) && ck->c->repair && ++ck->nr_unreadable > MAX_UNREADABLE)
+			return cachet_why_set(ck->why, err, "%s/data: more than %u blocks can't be read: the device is failing",
+					      ck->c->dir, MAX_UNREADABLE);
 		if (*ret_problem)
 			return 0;
 	}
@@ -361,6 +369,41 @@ static int judge(struct check *ck, u32 way, u64 pos, const char **ret_problem)
 		check_harmless(ck, CACHET_FILE_INDEX, pos, "%s record: %s", kind_name(rec),
 			       fate_text(fate));
 	return 0;
+}
+
+/*
+ * What is wrong is only where a head says that block 0 is: it stays, without, for it is the
+ * head of all other blocks, and says that the file is pinned. It may have hidden an older map
+ * of that block.
+ */
+static int drop_head_block(struct check *ck, u32 set, u32 way, const char *problem)
+{
+	union cachet_any_record hidden = { .head.kind = CACHET_REC_EXTENT }, *rec = &ck->set[way];
+	u64 pos = record_pos(ck, set, way);
+	struct cachet_image_place place;
+	int err;
+
+	memcpy(hidden.head.fp, rec->head.fp, sizeof(hidden.head.fp));
+	err = cachet_image_find(&ck->image, &hidden, &place);
+	if (!err && place.way < CACHET_WAYS) {
+		err = check_zero(ck, CACHET_RECORD_BYTES, record_pos(ck, place.set, place.way));
+		if (!err)
+			err = check_flush(ck, CACHET_FILE_INDEX);
+		if (place.set == set)
+			ck->slot[place.way] = CACHET_SLOT_EMPTY;
+	}
+	if (err)
+		return err;
+	rec->head.nr = 0;
+	rec->head.flags &= (u8)~(CACHET_REC_SEALED | CACHET_REC_SHARED);
+	memset(&rec->object.extent, 0, sizeof(rec->object.extent));
+	memset(rec->object.digest, 0, sizeof(rec->object.digest));
+	cachet_record_seal(rec, ck->image.seed, pos);
+	err = check_write(ck, rec, sizeof(*rec), pos);
+	if (!err)
+		check_error(ck, CACHET_FILE_INDEX, pos, "the rest of the file was kept",
+			    "%s record in set %u, the first block: %s", kind_name(rec), set, problem);
+	return err;
 }
 
 static int empty_record(struct check *ck, u32 set, u32 way, const char *problem, bool flush)
@@ -384,7 +427,7 @@ static int empty_record(struct check *ck, u32 set, u32 way, const char *problem,
 static int check_set(struct check *ck, u32 set)
 {
 	const char *problem[CACHET_WAYS] = {};
-	bool twice;
+	bool twice, judged;
 	u32 way;
 	int err;
 
@@ -402,7 +445,8 @@ static int check_set(struct check *ck, u32 set)
 		twice = !problem[way] && is_twice(ck, way);
 		if (twice)
 			problem[way] = "there is another one with the same key";
-		if (!problem[way]) {
+		judged = !problem[way];
+		if (judged) {
 			map_of(ck, &ck->set[way]);
 			err = judge(ck, way, record_pos(ck, set, way), &problem[way]);
 			if (err)
@@ -410,7 +454,10 @@ static int check_set(struct check *ck, u32 set)
 		}
 		if (!problem[way])
 			continue;
-		err = empty_record(ck, set, way, problem[way], twice);
+		if (judged && ck->set[way].head.kind == CACHET_REC_OBJECT)
+			err = drop_head_block(ck, set, way, problem[way]);
+		else
+			err = empty_record(ck, set, way, problem[way], twice);
 		if (err)
 			return err;
 	}
@@ -439,8 +486,5 @@ int check_records(struct check *ck)
 {
 	const struct cachet_image_visitor v = { .arg = ck, .record = visit_record };
 
-	/* What the device holds counts, not what was read from it before it went bad */
-	if (ck->c->digests)
-		posix_fadvise(ck->image.fd[CACHET_FILE_DATA], 0, 0, POSIX_FADV_DONTNEED);
 	return cachet_image_records(&ck->image, &v);
 }

@@ -74,7 +74,7 @@ static int summary_read_as(const struct check *ck, u32 segment, u32 seed, u32 nr
 	if (err) {
 		free(s.bytes);
 		/* A device that can't read it is as good as one that has lost it */
-		return err == -ENOMEM ? err : -EBADMSG;
+		return check_unreadable(err) ? -EBADMSG : err;
 	}
 	*ret = s;
 	return 0;
@@ -97,9 +97,11 @@ static int owner_read(const struct check *ck, u32 segment, bool *ret_good,
 	int err;
 
 	*ret_good = false;
-	if (cachet_image_read(&ck->image, CACHET_FILE_DATA, &f, sizeof(f),
-			     cachet_summary_pos(&ck->image.super.geo, segment, 0)) ||
-	    le32_to_cpu(f.magic) != CACHET_SUMMARY_MAGIC)
+	err = cachet_image_read(&ck->image, CACHET_FILE_DATA, &f, sizeof(f),
+				cachet_summary_pos(&ck->image.super.geo, segment, 0));
+	if (err && !check_unreadable(err))
+		return err;
+	if (err || le32_to_cpu(f.magic) != CACHET_SUMMARY_MAGIC)
 		return 0;
 	err = summary_read_as(ck, segment, cachet_crc_seed(f.uuid), le32_to_cpu(f.segment),
 			      le64_to_cpu(f.generation), &s);

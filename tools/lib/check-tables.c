@@ -89,8 +89,7 @@ struct volume_slot {
 	u64	id;		/* 0: empty, or not to be believed */
 	u64	generation;
 	u64	key;		/* 64 bits of its digest: nobody can make many alike */
-	bool	emptied;	/* Something stood there, which was wrong */
-	bool	lost;		/* It says that it has lost its volume: no gap */
+	bool	lost;		/* It says, or will say, that it has lost its volume: no gap */
 };
 
 struct volumes {
@@ -109,15 +108,23 @@ static int volume_read(struct check *ck, u32 nr, struct cachet_volume_data *ret)
 	return err ?: cachet_volume_decode(&rec, ck->image.seed, pos, ret);
 }
 
+/*
+ * The slot says that it has lost its volume. If it were empty, no attach would find the
+ * volumes behind it: whatever comes between, there must never be a gap.
+ */
 static int volume_drop(struct volumes *vs, u32 nr, const char *problem)
 {
+	static const struct cachet_volume_data lost;
 	u64 pos = cachet_volume_pos(&vs->ck->image.super.geo, nr);
-	int err = check_zero(vs->ck, sizeof(struct cachet_volume_rec), pos);
+	struct cachet_volume_rec rec;
+	int err;
 
+	cachet_volume_encode(&rec, vs->ck->image.seed, pos, &lost);
+	err = check_write(vs->ck, &rec, sizeof(rec), pos);
 	if (err)
 		return err;
 	vs->slot[nr].id = 0;
-	vs->slot[nr].emptied = true;
+	vs->slot[nr].lost = true;
 	check_error(vs->ck, CACHET_FILE_INDEX, pos, "emptied", "volume slot %u: %s", nr, problem);
 	return 0;
 }
@@ -226,16 +233,17 @@ static int volumes_close_gaps(struct volumes *vs)
 		err = volume_move(vs->ck, last, nr);
 		if (err)
 			return err;
-		/* What is bad is no gap; only to empty it makes it one */
-		if (!vs->slot[nr].emptied)
-			check_error(vs->ck, CACHET_FILE_INDEX, cachet_volume_pos(geo, nr),
-				    "the last volume was moved there",
-				    "volume slot %u: empty, although slot %u is in use: volumes behind it are not found",
-				    nr, last);
+		check_error(vs->ck, CACHET_FILE_INDEX, cachet_volume_pos(geo, nr),
+			    "the last volume was moved there",
+			    "volume slot %u: empty, although slot %u is in use: volumes behind it are not found",
+			    nr, last);
 		vs->slot[nr] = vs->slot[last];
 		vs->slot[last].id = 0;
 		while (vs->nr && !vs->slot[vs->nr - 1].id)
 			vs->nr--;
+		err = check_step(vs->ck, "Volumes", nr, geo->nr_volumes);
+		if (err)
+			return err;
 	}
 	return 0;
 }

@@ -14,6 +14,7 @@
  * nothing. The directory is locked for the time, so that no attach begins.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +58,11 @@ void check_harmless(struct check *ck, enum cachet_file file, u64 pos, const char
 	finding_text(&f, fmt, args);
 	va_end(args);
 	ck->c->found(ck->c->arg, &f);
+}
+
+bool check_unreadable(int err)
+{
+	return err == -EIO || err == -ENODATA || err == -EILSEQ;
 }
 
 int check_step(struct check *ck, const char *stage, u64 done, u64 total)
@@ -135,6 +141,9 @@ static int refuse_attached(struct check *ck)
 
 	if (err == -ENOENT)
 		return 0;
+	if (err == -EADDRNOTAVAIL)
+		return cachet_why_set(ck->why, err, "whether %s is attached could not be found out: mount sysfs at /sys",
+				      ck->c->dir);
 	if (err)
 		return cachet_why_set(ck->why, err, "whether %s is attached could not be found out: %s",
 				      ck->c->dir, strerror(-err));
@@ -176,6 +185,20 @@ static int run(struct check *ck)
 	return err;
 }
 
+/* What the device holds counts, not what was read from it, or written to it, before. */
+static int forget_cached(struct check *ck)
+{
+	int fd[CACHET_FILE_NR], i, err;
+
+	err = cachet_files_open(ck->c->dir, false, fd, ck->why);
+	if (err)	/* -EUCLEAN is XFS's: it says nothing of the cache */
+		return err == -EUCLEAN ? -ENOTRECOVERABLE : err;
+	for (i = 0; i < CACHET_FILE_NR; i++)
+		posix_fadvise(fd[i], 0, 0, POSIX_FADV_DONTNEED);
+	cachet_files_close(fd);
+	return 0;
+}
+
 int cachet_check_run(struct cachet_check *c, struct cachet_why *why)
 {
 	struct check *ck;
@@ -194,10 +217,12 @@ int cachet_check_run(struct cachet_check *c, struct cachet_why *why)
 	err = cachet_dir_lock(c->dir, true, &lock, why);
 	if (err)
 		goto out;
-	err = cachet_image_open(c->dir, &ck->image, why);
+	err = forget_cached(ck) ?: cachet_image_open(c->dir, &ck->image, why);
 	/* Neither copy of super is good: an answer, not a failure */
-	if (err == -EBADMSG || err == -EINVAL || err == -ENODATA)
+	if (err == -EBADMSG || err == -EINVAL || err == -ENODATA) {
 		err = -EUCLEAN;
+		c->hopeless = true;
+	}
 	if (!err) {
 		err = run(ck);
 		cachet_image_close(&ck->image);

@@ -36,6 +36,7 @@ struct check {
 	union cachet_any_record	set[CACHET_WAYS];
 	enum cachet_slot	slot[CACHET_WAYS];
 	const char		*slot_why[CACHET_WAYS];
+	u32			nr_unreadable;	/* Blocks that the device did not give */
 	/* check-repair.c */
 	bool			begun;		/* super says "in use" */
 	int			fd[CACHET_FILE_NR];	/* For writing; only in a repair */
@@ -49,6 +50,9 @@ void check_error(struct check *ck, enum cachet_file file, u64 pos, const char *f
 		 const char *fmt, ...) CACHET_PRINTF(5, 6);
 void check_harmless(struct check *ck, enum cachet_file file, u64 pos,
 		    const char *fmt, ...) CACHET_PRINTF(4, 5);
+
+/* Is a place bad, rather than that something is short, or the filesystem broken? */
+bool check_unreadable(int err);
 
 /* Tells how far a stage is; -EINTR if the check is to end. */
 int check_step(struct check *ck, const char *stage, u64 done, u64 total);

@@ -74,7 +74,10 @@ u64 cachet_image_last_epoch(const struct cachet_image *image)
 int cachet_image_read(const struct cachet_image *image, enum cachet_file file, void *buf,
 		      size_t len, u64 pos)
 {
-	return cachet_read_full(image->fd[file], image->pipe, buf, len, pos);
+	int err = cachet_read_full(image->fd[file], image->pipe, buf, len, pos);
+
+	/* XFS's own words for what xfs_repair is for. Ours mean what was read. */
+	return err == -EUCLEAN || err == -EBADMSG ? -ENOTRECOVERABLE : err;
 }
 
 static enum cachet_id id_read(const struct cachet_image *image, enum cachet_file file)
@@ -108,7 +111,7 @@ static int super_read(struct cachet_image *image, const char *dir, struct cachet
 {
 	struct cachet_super sector[2] = {};
 	const char *problem = NULL;
-	int err, i;
+	int err, i, unread = 0;
 
 	for (i = 0; i < 2; i++) {
 		struct cachet_super_info *info = &image->copy_super[i];
@@ -117,6 +120,8 @@ static int super_read(struct cachet_image *image, const char *dir, struct cachet
 				       sizeof(sector[i]), (u64)i * CACHET_SUPER_STRIDE);
 		if (err) {
 			memset(&sector[i], 0, sizeof(sector[i]));
+			if (err != -ENODATA)
+				unread = err;
 			image->copy_why[i] = err == -ENODATA ? "beyond the end of the file" :
 							       strerror(-err);
 		} else if (all_zero(&sector[i], sizeof(sector[i]))) {
@@ -129,6 +134,11 @@ static int super_read(struct cachet_image *image, const char *dir, struct cachet
 	}
 
 	err = cachet_super_choose(&sector[0], &sector[1], &image->super, &problem);
+	/* It may be good, and come back with the device */
+	if (err && unread)
+		return cachet_why_set(why, unread, "%s/super can't be read: copy 0: %s; copy 1: %s: see what the kernel says of its device",
+				      dir, image->copy_why[0] ?: "good",
+				      image->copy_why[1] ?: "good");
 	if (err)
 		return cachet_why_set(why, err, "%s/super can't be used: copy 0: %s; copy 1: %s%s%s",
 				      dir, image->copy_why[0] ?: "good",

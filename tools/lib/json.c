@@ -7,10 +7,30 @@
  * out leaves the member away.
  */
 #include <ctype.h>
+#include <errno.h>
+#include <iconv.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "libcachet.h"
+
+static bool is_utf8(const char *text)
+{
+	char *from = (char *)text, out[256], *to = out;
+	size_t left = strlen(text), room = sizeof(out);
+	iconv_t cd = iconv_open("UTF-8", "UTF-8");
+	bool good = cd != (iconv_t)-1;
+
+	while (good && left) {
+		good = iconv(cd, &from, &left, &to, &room) != (size_t)-1 || errno == E2BIG;
+		to = out;
+		room = sizeof(out);
+	}
+	if (cd != (iconv_t)-1)
+		iconv_close(cd);
+	return good;
+}
 
 static void add(struct json_object *obj, const char *name, struct json_object *value)
 {
@@ -36,7 +56,15 @@ void cachet_json_add_bool(struct json_object *obj, const char *name, bool value)
 
 void cachet_json_add_text(struct json_object *obj, const char *name, const char *text)
 {
+	char *plain = NULL;
+
+	/* A name of a file may be any bytes */
+	if (!is_utf8(text)) {
+		plain = malloc(4 * strlen(text) + 1);
+		text = plain ? cachet_plain_text(text, strlen(text), plain) : "?";
+	}
 	add(obj, name, json_object_new_string(text));
+	free(plain);
 }
 
 /* Text of unknown origin: JSON must be UTF-8, and it may not be. */

@@ -88,17 +88,22 @@ int cachet_tags_find_uuid(const u8 uuid[16], char ret_tag[CACHET_TAG_MAX])
 	err = cachet_tags_read(&tags);
 	if (err)
 		return err;
-	if (!tags.nr)
-		return -ENOENT;
+	if (!tags.nr)	/* Or nobody can tell */
+		return access("/sys/fs", F_OK) && !access(CACHET_DEVICE, F_OK) ? -EADDRNOTAVAIL : -ENOENT;
 	status = malloc(sizeof(*status));
 	err = status ? cachet_device_open(0, &dev) : -ENOMEM;
 	if (err)
 		goto out;
 	err = -ENOENT;
 	for (i = 0; i < tags.nr; i++) {
-		/* One that was detached meanwhile is no error */
-		if (cachet_device_status(dev, tags.tag[i], status) ||
-		    memcmp(status->uuid, uuid, sizeof(status->uuid)))
+		int ret = cachet_device_status(dev, tags.tag[i], status);
+
+		/* One that was detached meanwhile is no error. Any other may be this one. */
+		if (ret && ret != -ENOENT) {
+			err = ret;
+			break;
+		}
+		if (ret || memcmp(status->uuid, uuid, sizeof(status->uuid)))
 			continue;
 		strcpy(ret_tag, tags.tag[i]);
 		err = 0;
