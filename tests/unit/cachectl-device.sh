@@ -108,6 +108,21 @@ says err "is attached as 'one'"
 run 0 "$cachectl" dump --live "$tmp/one"
 run 8 "$cachectl" check --repair "$tmp/one"
 says err "is attached as 'one': detach it first"
+# Who can't tell does not write to it
+mv "$tmp/uuid-one" "$tmp/aside"
+run 8 "$cachectl" check --repair "$tmp/one"
+says err "whether $tmp/one is attached could not be found out: Input/output error"
+mv "$tmp/aside" "$tmp/uuid-one"
+# What users call their files
+odd=$tmp/$'n\xc3\xbc\xff\033[7m'
+echo >"$odd"
+run 0 "$cachectl" stat --json "$odd"
+says out '/n\\xc3\\xbc\\xff\\x1b[7m"'
+run 0 "$cachectl" stat "$odd"
+says out 'n\xc3\xbc\xff\x1b[7m'
+mv "$odd" "$tmp/"$'n\xc3\xbc'
+run 0 "$cachectl" stat "$tmp/"$'n\xc3\xbc'
+says out $'/n\xc3\xbc'
 run 1 env CACHET_FAKE_EIO=1 "$cachectl" detach one
 says err "I/O error"
 run 0 "$cachectl" detach --all

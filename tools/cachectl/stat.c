@@ -153,10 +153,11 @@ static struct json_object *answer_json(const struct answer *a, const char *file)
 
 static void answer_print(const struct answer *a, const char *file)
 {
-	char text[CACHET_SIZE_TEXT_BYTES];
+	char text[CACHET_SIZE_TEXT_BYTES], *name = malloc(4 * strlen(file) + 1);
 	size_t i;
 
-	printf("%s\n", file);
+	printf("%s\n", name ? cachet_name_text(file, name) : "?");
+	free(name);
 	printf("  cache      %s, volume %llu, blocks of %s\n", a->stat.tag,
 	       ULL(a->stat.volume_id), cachet_size_text(a->stat.block_bytes, text));
 	printf("  size       %s (%llu bytes)\n", cachet_size_text(a->stat.size, text),

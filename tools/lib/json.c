@@ -141,6 +141,16 @@ const char *cachet_time_text(u64 seconds, char buf[CACHET_TIME_TEXT_BYTES])
 	return buf;
 }
 
+const char *cachet_name_text(const char *name, char *buf)
+{
+	const unsigned char *p;
+
+	for (p = (const unsigned char *)name; *p; p++)
+		if (*p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0))
+			return cachet_plain_text(name, strlen(name), buf);
+	return is_utf8(name) ? name : cachet_plain_text(name, strlen(name), buf);
+}
+
 const char *cachet_plain_text(const char *text, size_t len, char *buf)
 {
 	char *p = buf;

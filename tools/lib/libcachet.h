@@ -103,6 +103,9 @@ const char *cachet_time_text(u64 seconds, char buf[CACHET_TIME_TEXT_BYTES]);
  */
 const char *cachet_plain_text(const char *text, size_t len, char *buf);
 
+/* The name of a file, likewise, but UTF-8 without control characters stays as it is. */
+const char *cachet_name_text(const char *name, char *buf);
+
 /* ---- counters.c: the counter table, and what follows from it ------------ */
 
 struct cachet_counter {
