@@ -655,6 +655,7 @@ static inline void cachet_inject_exit(void) { }
 /* ---- compat/netfs.c ----------------------------------------------------- */
 
 bool cachet_changes_are_told(const u8 *key);
+bool cachet_writes_are_copied(const u8 *key);
 extern const struct fscache_cache_ops cachet_fscache_ops;
 
 int cachet_netfs_begin(struct file *file, struct netfs_cache_resources *cres,

@@ -51,7 +51,7 @@ bool cachet_io_must_punt(void)
 		(rlimit(RLIMIT_FSIZE) != RLIM_INFINITY || fatal_signal_pending(current));
 }
 
-/* A buffered read or write, by whoever can do it. */
+/* A read or write, by whoever can do it. */
 struct job {
 	struct work_struct work;
 	ssize_t	(*fn)(struct file *file, void *buf, size_t len, loff_t pos);
@@ -199,10 +199,13 @@ int cachet_io_short_read(struct file *file, u64 pos, size_t n)
 	return pos + n < i_size_read(file_inode(file)) ? -EIO : CACHET_IO_TRUNCATED;
 }
 
-/* A synchronous direct read or write, with the credentials of who calls. */
-static int direct(struct cachet_cache *cache, struct file *file, void *buf, size_t len, u64 pos,
-		  bool write)
+/*
+ * A synchronous direct read or write, with the credentials of who calls; flags: IOCB_WRITE,
+ * and those with which it is durable.
+ */
+static int direct(struct file *file, void *buf, size_t len, u64 pos, int flags)
 {
+	bool write = flags & IOCB_WRITE;
 	unsigned int i, nr = len >> PAGE_SHIFT, nofs = memalloc_nofs_save();
 	struct iov_iter iter;
 	struct bio_vec *bv;
@@ -222,12 +225,7 @@ static int direct(struct cachet_cache *cache, struct file *file, void *buf, size
 	iov_iter_bvec(&iter, write ? ITER_SOURCE : ITER_DEST, bv, nr, len);
 	init_sync_kiocb(&iocb, file);
 	iocb.ki_pos = pos;
-	iocb.ki_flags |= IOCB_DIRECT;
-	if (write && file == cache->super_file)
-		iocb.ki_flags |= IOCB_DSYNC | IOCB_SYNC;
-
-	if (write)
-		iocb.ki_flags |= IOCB_WRITE;
+	iocb.ki_flags |= IOCB_DIRECT | flags;
 	n = write ? cachet_io_write_iter(&iocb, &iter, &level) :
 		    vfs_iocb_iter_read(file, &iocb, &iter);
 	kvfree(bv);
@@ -242,8 +240,7 @@ out:
  * The page cache reads more than it is asked for, and where one sector of that is
  * bad, none of it can be had. Read this page alone, past it.
  */
-static ssize_t read_alone(struct cachet_cache *cache, struct file *file, void *buf, size_t len,
-			  u64 pos)
+static ssize_t read_alone(struct file *file, void *buf, size_t len, u64 pos)
 {
 	u32 off = pos & (CACHET_PAGE_BYTES - 1);
 	void *page;
@@ -254,7 +251,7 @@ static ssize_t read_alone(struct cachet_cache *cache, struct file *file, void *b
 	page = (void *)__get_free_page(GFP_NOFS);
 	if (!page)
 		return -ENOMEM;
-	n = direct(cache, file, page, CACHET_PAGE_BYTES, pos - off, false);
+	n = direct(file, page, CACHET_PAGE_BYTES, pos - off, 0);
 	if (!n)
 		memcpy(buf, page + off, len);
 	free_page((unsigned long)page);
@@ -285,7 +282,7 @@ int cachet_io_read(struct cachet_cache *cache, struct file *file, void *buf, siz
 		if (n == -EINTR)
 			n = punt(read_all, file, buf, len, pos);
 		if (n < 0 && !harmless(n))
-			n = read_alone(cache, file, buf, len, pos);
+			n = read_alone(file, buf, len, pos);
 	}
 	revert_creds(cred);
 	return finish(cache, site, pos, n);
@@ -308,11 +305,24 @@ int cachet_io_write(struct cachet_cache *cache, struct file *file, const void *b
 	const struct cred *cred = override_creds(cache->cred);
 	ssize_t n = cachet_inject(site);
 
-	if (!n)
-		n = cachet_io_must_punt() ? punt(write_all, file, (void *)buf, len, pos) :
-					    write_all(file, (void *)buf, len, pos);
+	if (!n) {
+		n = cachet_io_must_punt() ? -EINTR : write_all(file, (void *)buf, len, pos);
+		/* Or killed while it waited, for a lock or a freeze: all of it again. */
+		if (n == -EINTR)
+			n = punt(write_all, file, (void *)buf, len, pos);
+	}
 	revert_creds(cred);
 	return finish(cache, site, pos, n);
+}
+
+static ssize_t write_direct(struct file *file, void *buf, size_t len, loff_t pos)
+{
+	return direct(file, buf, len, pos, IOCB_WRITE);
+}
+
+static ssize_t write_durable(struct file *file, void *buf, size_t len, loff_t pos)
+{
+	return direct(file, buf, len, pos, IOCB_WRITE | IOCB_DSYNC | IOCB_SYNC);
 }
 
 /**
@@ -330,11 +340,15 @@ int cachet_io_write(struct cachet_cache *cache, struct file *file, const void *b
 int cachet_io_direct(struct cachet_cache *cache, struct file *file, void *buf, size_t len,
 		     u64 pos, bool write, enum cachet_io_site site)
 {
+	ssize_t (*fn)(struct file *file, void *buf, size_t len, loff_t pos) =
+		file == cache->super_file ? write_durable : write_direct;
 	const struct cred *cred = override_creds(cache->cred);
 	int ret = cachet_inject(site);
 
-	if (!ret)
-		ret = direct(cache, file, buf, len, pos, write);
+	if (!ret && !write)
+		ret = direct(file, buf, len, pos, 0);
+	else if (!ret)
+		ret = cachet_io_must_punt() ? punt(fn, file, buf, len, pos) : fn(file, buf, len, pos);
 	revert_creds(cred);
 	return finish(cache, site, pos, ret);
 }

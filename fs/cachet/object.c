@@ -690,6 +690,8 @@ void cachet_object_prepare_to_write(struct fscache_cookie *cookie)
 {
 	struct cachet_obj *obj = cookie->cache_priv;
 
+	if (!cachet_writes_are_copied(cookie->volume->key))
+		return;
 	mutex_lock(&obj->lock);
 	if (!obj->session) {
 		obj->session = obj->acked + 1;

@@ -51,6 +51,9 @@ nfs_mount dir /mnt/nfs
 for round in 1 2 3; do
 	limited cmp /mnt/nfs/f3 $dir/f3 || fail "round $round: NFS: exit code $?"
 	limited cmp /mnt/9p/f4 $dir/f4 || fail "round $round: 9p: exit code $?"
+	limited "$VM_HELPERS/pins" pin /mnt/nfs/f3 >/run/pins || fail "round $round: pinning: exit code $?"
+	limited cachectl sync --seal limited || fail "round $round: sync: exit code $?"
+	"$VM_HELPERS/pins" unpin /mnt/nfs/f3
 	limited work || fail "round $round: writing: exit code $?"
 	assert_same_tree /mnt/9p $dir "round $round"
 	drop_caches

@@ -114,8 +114,7 @@ static void check_attributes(struct cachet_obj *obj, struct inode *inode, loff_t
 		u64	change;
 	} aux;
 
-	if (inode->i_sb->s_magic != NFS_SUPER_MAGIC || cookie->aux_len != sizeof(aux) ||
-	    READ_ONCE(obj->session))
+	if (inode->i_sb->s_magic != NFS_SUPER_MAGIC || cookie->aux_len != sizeof(aux))
 		return;
 	aux.mtime_sec = inode_get_mtime(inode).tv_sec;
 	aux.mtime_nsec = inode_get_mtime(inode).tv_nsec;
@@ -203,6 +202,20 @@ static bool changes_untold(struct cachet_obj *obj, struct inode *inode, loff_t i
 bool cachet_changes_are_told(const u8 *key)
 {
 	return key[0] < 5 || memcmp(key + 1, "cifs,", 5);
+}
+
+/**
+ * cachet_writes_are_copied - does a network filesystem write to the cache what it writes?
+ * @key: of its volume, the first byte is its length
+ *
+ * NFS does not, though it says so when it opens a file for writing: it invalidates, and the
+ * cache has what is read later.
+ *
+ * Any context.
+ */
+bool cachet_writes_are_copied(const u8 *key)
+{
+	return key[0] < 4 || memcmp(key + 1, "nfs,", 4);
 }
 
 #ifdef CACHET_HAVE_SPLIT_FOLIO
