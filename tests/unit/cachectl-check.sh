@@ -383,7 +383,21 @@ if [ "$direct" ]; then
 	: >"$tmp/bad/super.0"
 	run 4 faulted check "$tmp/c"
 	says 'copy 0 of super: Input/output error'
-	rm "$tmp/bad/super.0"
+	# Nor do both: they may be good, and come back with the device
+	: >"$tmp/bad/super.1"
+	run 8 faulted check "$tmp/c"
+	says "super can't be read: copy 0: Input/output error; copy 1: Input/output error"
+	! grep 'cachectl format' "$tmp/out" || fail "a cache whose super can't be read is given up"
+	rm "$tmp/bad/super.0" "$tmp/bad/super.1"
+	run 0 "$cachectl" check "$tmp/c"
+	# Where so much is bad, it is the device: what is left stays, and what it may still hold
+	fresh fill many_heads
+	: >"$tmp/bad/data.0"
+	run 9 faulted check --repair --digests "$tmp/c"
+	says "more than 64 blocks can't be read: the device is failing"
+	rm "$tmp/bad/data.0"
+	run 0 "$cachectl" check --json --digests "$tmp/c"
+	counts objects 72
 	# A segment table that can't be read speaks for nothing
 	fresh fill no_summary data_id
 	: >"$tmp/bad/index.1"

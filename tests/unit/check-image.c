@@ -401,6 +401,21 @@ static void rot_head(void)
 	flip(CACHET_FILE_DATA, 4096 * A_PAGE + 4095);
 }
 
+/* Files of which the one block that all of them share is in their heads. */
+static void many_heads(void)
+{
+	union cachet_any_record rec;
+	u32 i;
+
+	for (i = 0; i < 70; i++) {
+		rec = object((char)('C' + i), EPOCH);
+		rec.head.nr = 1;
+		put_extent(&rec.object.extent, A_PAGE, 0, 1);
+		seal(&rec, rec.object.digest, A_PAGE, 1);
+		put_record(&rec);
+	}
+}
+
 static void wrong_set(void)
 {
 	union cachet_any_record rec = object('D', EPOCH);
@@ -693,7 +708,7 @@ static const struct {
 #define C(name) { #name, name }
 	C(fill), C(crash), C(lost_segment), C(reused), C(bad_record), C(bad_segment), C(bad_volume), C(volume_gap),
 	C(volume_lost), C(volume_twice), C(volume_future), C(volume_id), C(volume_same_id), C(future_segment),
-	C(torn_twice), C(after_crash), C(bad_summary), C(odd_summary), C(rot), C(rot_head),
+	C(torn_twice), C(after_crash), C(bad_summary), C(odd_summary), C(rot), C(rot_head), C(many_heads),
 	C(wrong_set), C(twice),
 	C(future), C(future_generation), C(future_piece), C(overlap), C(gap), C(into_free), C(not_pinned),
 	C(into_summary), C(behind_used), C(beyond_block), C(headless), C(no_content),

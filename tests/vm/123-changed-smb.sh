@@ -48,19 +48,26 @@ differs() {
 	fail "$2: $1: $(cat /run/differ)"
 }
 
+# keep FILE SIZE HOW: a file of that size, new on the server, is in the cache, and not in memory.
+# Adds to $cached what came from there.
+keep() {
+	local before
+	put "/mnt/server/dir/$1" 0 "$2"
+	equal "$1" || differs "$1" "$3, at first"
+	# In the cache, not in memory; for who copies pages there keeps them.
+	cachectl sync --seal changed
+	drop_caches
+	before=$(counter changed bytes_read)
+	equal "$1" || differs "$1" "$3, cached"
+	cached=$((cached + $(counter changed bytes_read) - before))
+}
+
 # changed HOW: each change once, to a file that the first client keeps HOW.
 changed() {
-	local how=$1 change file before
+	local how=$1 change file
 	for change in "${changes[@]}"; do
 		file=$how.$change
-		put "/mnt/server/dir/$file" 0 $size
-		equal "$file" || differs "$file" "$how, at first"
-		# In the cache, not in memory; for who copies pages there keeps them.
-		cachectl sync --seal changed
-		drop_caches
-		before=$(counter changed bytes_read)
-		equal "$file" || differs "$file" "$how, cached"
-		cached=$((cached + $(counter changed bytes_read) - before))
+		keep "$file" $size "$how"
 		case $how in
 		open) exec 5<"/mnt/net/$file" ;;
 		written)
@@ -94,14 +101,8 @@ done
 # The server says soon that the file is changing, and the client goes by what it was told of it
 # for a second at most.
 shown() {
-	local how=$1 change=$2 size=$3 file=$1.$2 before filled
-	put "/mnt/server/dir/$file" 0 "$size"
-	equal "$file" || differs "$file" "$how, at first"
-	cachectl sync --seal changed
-	drop_caches
-	before=$(counter changed bytes_read)
-	equal "$file" || differs "$file" "$how, cached"
-	cached=$((cached + $(counter changed bytes_read) - before))
+	local how=$1 change=$2 size=$3 file=$1.$2 filled
+	keep "$file" "$size" "$how"
 	drop_caches
 	exec 5<"/mnt/net/$file"
 	"$change" "/mnt/other/$file"

@@ -18,10 +18,17 @@
 static bool is_utf8(const char *text)
 {
 	char *from = (char *)text, out[256], *to = out;
-	size_t left = strlen(text), room = sizeof(out);
-	iconv_t cd = iconv_open("UTF-8", "UTF-8");
-	bool good = cd != (iconv_t)-1;
+	size_t left, room = sizeof(out);
+	iconv_t cd;
+	bool good;
 
+	while (*from && !(*from & 0x80))	/* Most are nothing else */
+		from++;
+	left = strlen(from);
+	if (!left)
+		return true;
+	cd = iconv_open("UTF-8", "UTF-8");
+	good = cd != (iconv_t)-1;
 	while (good && left) {
 		good = iconv(cd, &from, &left, &to, &room) != (size_t)-1 || errno == E2BIG;
 		to = out;
