@@ -81,22 +81,44 @@ run 0 "$cachectl" sync --seal --all
 run 3 "$cachectl" sync two
 run 0 "$cachectl" scrub --rate max one
 says out "one: 8 blocks of 2.0 MiB verified, 0 bad"
-touch "$tmp/bad"
+echo 2 >"$tmp/bad"
 run 4 "$cachectl" scrub --rate 1G --json one
 says out '"bad": 2'
 says out '"passes": 2'
 [ -e "$tmp/bad" ] && fail "the first pass was not the first"
-touch "$tmp/bad"
-LD_PRELOAD=$fake "$cachectl" scrub --rate 100K one >"$tmp/out" 2>"$tmp/err" &
-for _ in $(seq 200); do
-	[ -e "$tmp/bad" ] || break	# now it scrubs, and knows what to do at a signal
-	sleep 0.05
+# What was found is told however a scrub ends, for no other finds it again.
+# scrub_begin RATE BAD: in the background, until it has found so many
+scrub_begin() {
+	echo "$2" >"$tmp/bad"
+	LD_PRELOAD=$fake "$cachectl" scrub --rate "$1" one >"$tmp/out" 2>"$tmp/err" &
+	for _ in $(seq 200); do
+		[ -e "$tmp/bad" ] || return	# now it knows what to do at a signal, too
+		sleep 0.05
+	done
+	fail "no scrub"
+}
+# scrub_ends CODE WHY FOUND COMPLAINT
+scrub_ends() {
+	local got
+	wait $!
+	got=$?
+	[ $got = "$1" ] || fail "exit code $got instead of $1: scrub, $2"
+	says out "4 blocks of 1.0 MiB verified, $3; not complete"
+	says err "$4"
+}
+for signal in INT TERM HUP; do
+	scrub_begin 100K 2
+	kill -$signal $!
+	scrub_ends 36 "SIG$signal" "2 bad: dropped, the server will be asked for them" interrupted
 done
+scrub_begin 100K 0
 kill -INT $!
-wait $!
-[ $? = 1 ] || fail "exit code of an interrupted scrub"
-says out "4 blocks of 1.0 MiB verified, 2 bad: dropped, the server will be asked for them; not complete"
-says err "interrupted"
+scrub_ends 32 "SIGINT, nothing found" "0 bad" interrupted
+scrub_begin 500K 2
+rmdir "$tmp/sys/one"
+scrub_ends 7 "detached meanwhile" "2 bad: dropped, the server will be asked for them" \
+	"no cache 'one' is attached"
+mkdir "$tmp/sys/one"
 run 3 "$cachectl" scrub two
 run 1 env CACHET_FAKE_EIO=1 "$cachectl" scrub one
 says err "out of service"
