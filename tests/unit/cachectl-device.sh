@@ -189,6 +189,57 @@ kill -TERM "$daemon"
 wait "$daemon" || fail "cachetd ended with $?"
 [ -z "$(ls "$tmp/sys")" ] || fail "cachetd left caches attached"
 
+# What somebody else detaches: the module is asked, whatever became of the event
+# event SEQ TYPE TAG: one that the daemon reads
+event() {
+	{
+		printf %b "\\x$(printf %02x "$1")"
+		head -c 15 /dev/zero
+		printf %b "\\x$(printf %02x "$2")"
+		head -c 23 /dev/zero
+		printf %s "$3"
+		head -c $((32 - ${#3})) /dev/zero
+	} >"$tmp/event"
+	cat "$tmp/event" 1<>"$tmp/events"	# at once: it reads whole ones only
+}
+
+printf '[cache one]\ndir=%s\n[cache two]\ndir=%s\n' "$tmp/one" "$tmp/two" >"$tmp/conf"
+: >"$tmp/err"
+LD_PRELOAD=$fake "$cachetd" --config "$tmp/conf" 2>>"$tmp/err" &
+daemon=$!
+wait_for "cache two: attached from"
+event 7 5 two
+wait_for "cache two: volume 0 came into use"
+# not read yet, or read when it was attached: at a reload
+rmdir "$tmp/sys/one"
+: >"$tmp/err"
+kill -HUP "$daemon"
+wait_for "configuration read again"
+says err "cache one: somebody else has detached it"
+says err "cache one: attached from"
+[ -e "$tmp/sys/one" ] || fail "not attached again at a reload"
+# lost: when that is seen
+rmdir "$tmp/sys/one"
+: >"$tmp/err"
+event 10 5 two
+wait_for "2 events were lost"
+wait_for "cache one: somebody else has detached it"
+# older than our attach: it tells nothing
+: >"$tmp/err"
+event 11 2 two
+event 12 5 two
+wait_for "cache two: volume 0 came into use"
+grep -q detached "$tmp/err" && fail "a detach that is long past is believed"
+# another one by the name of ours is not ours to detach
+cp "$tmp/uuid-one" "$tmp/uuid-two"
+: >"$tmp/err"
+kill -TERM "$daemon"
+wait "$daemon" || fail "cachetd ended with $?"
+says err "cache two: somebody else has detached it"
+[ -e "$tmp/sys/two" ] || fail "cachetd detached somebody else's cache"
+rmdir "$tmp/sys/two"
+printf '[cache two]\ndir=%s\n' "$tmp/two" >"$tmp/conf"
+
 # --keep, and a detach that fails
 : >"$tmp/err"	# what the one before said is not an answer
 LD_PRELOAD=$fake "$cachetd" --keep --config "$tmp/conf" 2>"$tmp/err" &
