@@ -81,22 +81,44 @@ run 0 "$cachectl" sync --seal --all
 run 3 "$cachectl" sync two
 run 0 "$cachectl" scrub --rate max one
 says out "one: 8 blocks of 2.0 MiB verified, 0 bad"
-touch "$tmp/bad"
+echo 2 >"$tmp/bad"
 run 4 "$cachectl" scrub --rate 1G --json one
 says out '"bad": 2'
 says out '"passes": 2'
 [ -e "$tmp/bad" ] && fail "the first pass was not the first"
-touch "$tmp/bad"
-LD_PRELOAD=$fake "$cachectl" scrub --rate 100K one >"$tmp/out" 2>"$tmp/err" &
-for _ in $(seq 200); do
-	[ -e "$tmp/bad" ] || break	# now it scrubs, and knows what to do at a signal
-	sleep 0.05
+# What was found is told however a scrub ends, for no other finds it again.
+# scrub_begin RATE BAD: in the background, until it has found so many
+scrub_begin() {
+	echo "$2" >"$tmp/bad"
+	LD_PRELOAD=$fake "$cachectl" scrub --rate "$1" one >"$tmp/out" 2>"$tmp/err" &
+	for _ in $(seq 200); do
+		[ -e "$tmp/bad" ] || return	# now it knows what to do at a signal, too
+		sleep 0.05
+	done
+	fail "no scrub"
+}
+# scrub_ends CODE WHY FOUND COMPLAINT
+scrub_ends() {
+	local got
+	wait $!
+	got=$?
+	[ $got = "$1" ] || fail "exit code $got instead of $1: scrub, $2"
+	says out "4 blocks of 1.0 MiB verified, $3; not complete"
+	says err "$4"
+}
+for signal in INT TERM HUP; do
+	scrub_begin 100K 2
+	kill -$signal $!
+	scrub_ends 36 "SIG$signal" "2 bad: dropped, the server will be asked for them" interrupted
 done
+scrub_begin 100K 0
 kill -INT $!
-wait $!
-[ $? = 1 ] || fail "exit code of an interrupted scrub"
-says out "4 blocks of 1.0 MiB verified, 2 bad: dropped, the server will be asked for them; not complete"
-says err "interrupted"
+scrub_ends 32 "SIGINT, nothing found" "0 bad" interrupted
+scrub_begin 500K 2
+rmdir "$tmp/sys/one"
+scrub_ends 7 "detached meanwhile" "2 bad: dropped, the server will be asked for them" \
+	"no cache 'one' is attached"
+mkdir "$tmp/sys/one"
 run 3 "$cachectl" scrub two
 run 1 env CACHET_FAKE_EIO=1 "$cachectl" scrub one
 says err "out of service"
@@ -166,6 +188,57 @@ wait_for "cache two: attached from"
 kill -TERM "$daemon"
 wait "$daemon" || fail "cachetd ended with $?"
 [ -z "$(ls "$tmp/sys")" ] || fail "cachetd left caches attached"
+
+# What somebody else detaches: the module is asked, whatever became of the event
+# event SEQ TYPE TAG: one that the daemon reads
+event() {
+	{
+		printf %b "\\x$(printf %02x "$1")"
+		head -c 15 /dev/zero
+		printf %b "\\x$(printf %02x "$2")"
+		head -c 23 /dev/zero
+		printf %s "$3"
+		head -c $((32 - ${#3})) /dev/zero
+	} >"$tmp/event"
+	cat "$tmp/event" 1<>"$tmp/events"	# at once: it reads whole ones only
+}
+
+printf '[cache one]\ndir=%s\n[cache two]\ndir=%s\n' "$tmp/one" "$tmp/two" >"$tmp/conf"
+: >"$tmp/err"
+LD_PRELOAD=$fake "$cachetd" --config "$tmp/conf" 2>>"$tmp/err" &
+daemon=$!
+wait_for "cache two: attached from"
+event 7 5 two
+wait_for "cache two: volume 0 came into use"
+# not read yet, or read when it was attached: at a reload
+rmdir "$tmp/sys/one"
+: >"$tmp/err"
+kill -HUP "$daemon"
+wait_for "configuration read again"
+says err "cache one: somebody else has detached it"
+says err "cache one: attached from"
+[ -e "$tmp/sys/one" ] || fail "not attached again at a reload"
+# lost: when that is seen
+rmdir "$tmp/sys/one"
+: >"$tmp/err"
+event 10 5 two
+wait_for "2 events were lost"
+wait_for "cache one: somebody else has detached it"
+# older than our attach: it tells nothing
+: >"$tmp/err"
+event 11 2 two
+event 12 5 two
+wait_for "cache two: volume 0 came into use"
+grep -q detached "$tmp/err" && fail "a detach that is long past is believed"
+# another one by the name of ours is not ours to detach
+cp "$tmp/uuid-one" "$tmp/uuid-two"
+: >"$tmp/err"
+kill -TERM "$daemon"
+wait "$daemon" || fail "cachetd ended with $?"
+says err "cache two: somebody else has detached it"
+[ -e "$tmp/sys/two" ] || fail "cachetd detached somebody else's cache"
+rmdir "$tmp/sys/two"
+printf '[cache two]\ndir=%s\n' "$tmp/two" >"$tmp/conf"
 
 # --keep, and a detach that fails
 : >"$tmp/err"	# what the one before said is not an answer

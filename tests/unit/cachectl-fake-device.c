@@ -183,19 +183,27 @@ static int tag_call(unsigned long request, const char *tag)
 	return 0;
 }
 
-/* Two calls of 1 MiB go over all of it; the first pass finds something if there is DIR/bad. */
+/* Two calls of 1 MiB go over all of it; the first finds as many bad as DIR/bad says, once. */
 static int scrub(struct cachet_scrub *s)
 {
 	int err = tag_call(CACHET_IOC_SCRUB, s->tag);
+	unsigned int bad = 0;
+	FILE *f;
 
 	if (err)
 		return err;
+	f = s->slot ? NULL : fopen64(in_dir("", "bad"), "r");
+	if (f) {
+		if (fscanf(f, "%u", &bad) != 1)
+			bad = 0;
+		fclose(f);
+		unlink(in_dir("", "bad"));
+	}
 	s->nr_slots = 100;
 	s->slot += 50;
 	s->blocks = 4;
 	s->bytes = 1 << 20;
-	if (s->slot < s->nr_slots && !unlink(in_dir("", "bad")))
-		s->bad = 2;
+	s->bad = bad;
 	return 0;
 }
 

@@ -80,6 +80,22 @@ says out "epoch          2"
 run 0 "$cachectl" dump --all --json "$tmp/c"
 json 'd["super"]["tag"] == "one" and d["super"]["clean"] and d["records_count"]["bad"] == 0'
 
+# Of super both copies, as format.rst says, and either is enough
+# number FILE OFFSET BYTES
+number() { od -An -t "u$3" -j "$2" -N "$3" "$1" | tr -d ' '; }
+made=$(for at in 4096 0; do
+	echo "epoch $(number "$tmp/c/super" $((at + 80)) 8) to copy $((at / 4096)), flags $(number "$tmp/c/super" $((at + 28)) 4)"
+done)
+said=$(grep -o 'epoch [0-9]* to copy [01]' "$here/../../Documentation/format.rst" | sed 's/$/, flags 1/')
+[ "$made" = "$said" ] || fail "a new super has: $made; format.rst says: $said"
+cp "$tmp/c/super" "$tmp/super"
+for copy in 0 1; do
+	dd if=/dev/zero of="$tmp/c/super" bs=4096 seek=$copy count=1 conv=notrunc status=none
+	run 0 "$cachectl" dump "$tmp/c"
+	says out "epoch          $((copy ? 2 : 1))"
+	cp "$tmp/super" "$tmp/c/super"
+done
+
 # Refusals
 run 1 "$cachectl" format --any-fs --size 40M "$tmp/c"
 says err "already holds a cache"

@@ -93,6 +93,14 @@ daemon_start
 attached || fail "ready, but not attached: $(cat /run/cachetd.log)"
 grep -q 'READY=1 STATUS=2 caches attached, 2 configured' /run/notified ||
 	fail "status: $(cat /run/notified)"
+
+# --- reload: what somebody else has detached is attached again, also if its event comes later ---
+kill -STOP "$daemon"
+cachectl detach second
+kill -HUP "$daemon"
+kill -CONT "$daemon"
+wait_until 5 attached || fail "not attached again: $(cat /run/cachetd.log)"
+grep -q 'cache second: somebody else has detached it' /run/cachetd.log || fail "$(cat /run/cachetd.log)"
 nfs_mount tree /mnt/nfs
 assert_same /mnt/nfs/file /mnt/server/tree/file
 

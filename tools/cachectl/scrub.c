@@ -5,7 +5,8 @@
  * The module verifies a share, as much as may be read in a tenth of a second, and
  * says where to go on; the pace, the progress and the end are here. Blocks that
  * fail are dropped by the module, so there is nothing to repair: what a scrub
- * found is no error of this command, but its exit code tells of it.
+ * found is no error of this command, but its exit code tells of it, however the
+ * scrub came to its end: the next one would not find it again.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -15,12 +16,17 @@
 
 enum {
 	SHARES_PER_SECOND	= 10,
-	FOUND_BAD		= 4,	/* Exit code, as that of check */
 	/* ioprio_set(2) has no wrapper, and its header none of these names everywhere. */
 	IOPRIO_WHO_PROCESS	= 1,
 	IOPRIO_CLASS_BE		= 2,
 	IOPRIO_CLASS_SHIFT	= 13,
 	IOPRIO_LOWEST		= 7,
+};
+
+/* Added to what the other commands exit with; the numbers are those of check. */
+enum scrub_exit {
+	SCRUB_BAD		= 4,
+	SCRUB_INTERRUPTED	= 32,
 };
 
 struct scrub_args {
@@ -138,7 +144,6 @@ static int pass(int dev, const struct scrub_args *args, struct scrub_sum *sum)
 static int report(const struct scrub_args *args, const struct scrub_sum *sum, bool whole)
 {
 	char text[CACHET_SIZE_TEXT_BYTES];
-	int rc;
 
 	if (args->json) {
 		struct json_object *obj = json_object_new_object();
@@ -149,15 +154,32 @@ static int report(const struct scrub_args *args, const struct scrub_sum *sum, bo
 		cachet_json_add_u64(obj, "bad", sum->bad);
 		cachet_json_add_u64(obj, "passes", sum->passes);
 		cachet_json_add_bool(obj, "complete", whole);
-		rc = json_print("scrub", obj, false);
-	} else {
-		printf("%s: %" PRIu64 " blocks of %s verified, %" PRIu64 " bad%s%s\n", args->tag,
-		       sum->blocks, cachet_size_text(sum->bytes, text), sum->bad,
-		       sum->bad ? ": dropped, the server will be asked for them" : "",
-		       whole ? "" : "; not complete");
-		rc = output_done("scrub");
+		return json_print("scrub", obj, false);
 	}
-	return rc ?: sum->bad ? FOUND_BAD : EXIT_OK;
+	printf("%s: %" PRIu64 " blocks of %s verified, %" PRIu64 " bad%s%s\n", args->tag,
+	       sum->blocks, cachet_size_text(sum->bytes, text), sum->bad,
+	       sum->bad ? ": dropped, the server will be asked for them" : "",
+	       whole ? "" : "; not complete");
+	return output_done("scrub");
+}
+
+static int failed(const char *tag, int err)
+{
+	switch (-err) {
+	case ENOENT:
+		return complain("scrub", err, "no cache '%s' is attached; 'cachectl status' lists those that are",
+				tag);
+	case ENOTTY:
+		return complain("scrub", err, "the module does not know this command: install tools and module of one release");
+	case EIO:
+		return complain("scrub", err, "'%s' is out of service: see the kernel log (dmesg); 'cachectl detach' it, mend the disk, attach it again",
+				tag);
+	case ESHUTDOWN:
+		return complain("scrub", err, "'%s' is being detached", tag);
+	default:
+		return complain("scrub", err, "'%s': %s; see the kernel log (dmesg)", tag,
+				strerror(-err));
+	}
 }
 
 int cmd_scrub(int argc, char **argv)
@@ -168,9 +190,9 @@ int cmd_scrub(int argc, char **argv)
 		.args_doc = "TAG",
 		.doc = "Read all sealed blocks of an attached cache back and compare their digests. "
 			"What does not match is dropped.\v"
-			"Exit code 4: some did not match.",
+			"Exit status: that of the other commands, plus 4 if some did not match, plus 32 if interrupted.",
 	};
-	struct sigaction act = { .sa_handler = on_signal };
+	struct sigaction act = { .sa_handler = on_signal }, was;
 	struct scrub_args args = { .rate = 64 << 20 };
 	struct scrub_sum sum = {};
 	u64 bad;
@@ -182,6 +204,9 @@ int cmd_scrub(int argc, char **argv)
 		return rc;
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
+	/* nohup(1) keeps its word */
+	if (!sigaction(SIGHUP, NULL, &was) && was.sa_handler != SIG_IGN)
+		sigaction(SIGHUP, &act, NULL);
 	/* Not idle: the module holds a file's lock while it reads a block of it. */
 	syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0,
 		IOPRIO_CLASS_BE << IOPRIO_CLASS_SHIFT | IOPRIO_LOWEST);
@@ -192,24 +217,13 @@ int cmd_scrub(int argc, char **argv)
 	} while (!err && sum.bad > bad);
 	close(dev);
 
-	switch (-err) {
-	case 0:
-		return report(&args, &sum, true);
-	case EINTR:
-		report(&args, &sum, false);
-		return complain("scrub", err, "'%s': interrupted; what was dropped stays so", args.tag);
-	case ENOENT:
-		return complain("scrub", err, "no cache '%s' is attached; 'cachectl status' lists those that are",
-				args.tag);
-	case ENOTTY:
-		return complain("scrub", err, "the module does not know this command: install tools and module of one release");
-	case EIO:
-		return complain("scrub", err, "'%s' is out of service: see the kernel log (dmesg); 'cachectl detach' it, mend the disk, attach it again",
-				args.tag);
-	case ESHUTDOWN:
-		return complain("scrub", err, "'%s' is being detached", args.tag);
-	default:
-		return complain("scrub", err, "'%s': %s; see the kernel log (dmesg)", args.tag,
-				strerror(-err));
+	if (!err || err == -EINTR || sum.blocks)
+		rc = report(&args, &sum, !err);
+	if (err == -EINTR) {
+		complain("scrub", err, "'%s': interrupted; what was dropped stays so", args.tag);
+		rc |= SCRUB_INTERRUPTED;
+	} else if (err) {
+		rc |= failed(args.tag, err);
 	}
+	return rc | (sum.bad ? SCRUB_BAD : 0);
 }

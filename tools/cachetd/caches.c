@@ -7,6 +7,10 @@
  * taken over, if it is the configured one by its UUID. The directory must hold
  * the cache that its section names: a wrong path is found out here, and not
  * when somebody detaches another cache by that name.
+ *
+ * Somebody else may detach a cache, and attach another one by its name. The
+ * event may be lost, or not be read yet: the module is asked what it has
+ * whenever that matters.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -20,69 +24,79 @@ bool caches_have(const struct caches *caches, const char *tag)
 	size_t i;
 
 	for (i = 0; i < caches->nr; i++)
-		if (!strcmp(caches->tag[i], tag))
+		if (!strcmp(caches->cache[i].tag, tag))
 			return true;
 	return false;
 }
 
-static int caches_add(struct caches *caches, const char *tag)
+static int caches_add(struct caches *caches, const struct cache *cache)
 {
-	void *grown = realloc(caches->tag, (caches->nr + 1) * sizeof(*caches->tag));
+	void *grown = realloc(caches->cache, (caches->nr + 1) * sizeof(*caches->cache));
 
 	if (!grown)
 		return -ENOMEM;
-	caches->tag = grown;
-	memset(caches->tag[caches->nr], 0, sizeof(*caches->tag));
-	strcpy(caches->tag[caches->nr++], tag);
+	caches->cache = grown;
+	caches->cache[caches->nr++] = *cache;
 	return 0;
 }
 
-void caches_forget(struct caches *caches, const char *tag)
+/* Whoever can't tell has it still. */
+static bool is_gone(int dev, const struct cache *cache)
 {
-	size_t i;
+	struct cachet_status status;
+	int err = cachet_device_status(dev, cache->tag, &status);
+
+	return err == -ENOENT || (!err && memcmp(status.uuid, cache->uuid, sizeof(cache->uuid)));
+}
+
+void caches_refresh(struct caches *caches)
+{
+	size_t i, kept = 0;
 
 	for (i = 0; i < caches->nr; i++) {
-		if (strcmp(caches->tag[i], tag))
-			continue;
-		caches->nr--;
-		memmove(&caches->tag[i], &caches->tag[i + 1],
-			(caches->nr - i) * sizeof(*caches->tag));
-		return;
+		if (is_gone(caches->dev, &caches->cache[i]))
+			log_notice("cache %s: somebody else has detached it", caches->cache[i].tag);
+		else
+			caches->cache[kept++] = caches->cache[i];
 	}
+	caches->nr = kept;
 }
 
 void caches_free(struct caches *caches)
 {
-	free(caches->tag);
-	caches->tag = NULL;
+	free(caches->cache);
+	caches->cache = NULL;
 	caches->nr = 0;
 }
 
 /* 1 if it was attached already, 0 if it is now, or -errno. */
-static int attach_one(struct caches *caches, const struct config_cache *cache,
+static int attach_one(int dev, const struct config_cache *config, struct cache *ret_cache,
 		      struct cachet_why *why)
 {
-	char tag[CACHET_TAG_MAX];
 	struct cachet_image image;
+	struct cache cache;
 	u64 took_ns;
-	u8 uuid[16];
 	int err;
 
-	err = cachet_image_open(cache->dir, &image, why);
+	err = cachet_image_open(config->dir, &image, why);
 	if (err)
 		return err;
-	memcpy(uuid, image.super.uuid, sizeof(uuid));
-	memcpy(tag, image.super.tag, sizeof(tag));
+	memcpy(cache.uuid, image.super.uuid, sizeof(cache.uuid));
+	memcpy(cache.tag, image.super.tag, sizeof(cache.tag));
 	cachet_image_close(&image);
-	if (strcmp(tag, cache->tag))
+	if (strcmp(cache.tag, config->tag))
 		return cachet_why_set(why, -EINVAL, "%s holds a cache named '%s': correct the section's name or its 'dir'",
-				      cache->dir, tag);
-	if (!cachet_tags_find_uuid(uuid, tag))
+				      config->dir, cache.tag);
+	if (!cachet_tags_find_uuid(cache.uuid, cache.tag)) {
+		*ret_cache = cache;
 		return 1;
-	err = cachet_attach_dir(caches->dev, cache->dir, &cache->options, tag, &took_ns, why);
+	}
+	err = cachet_attach_dir(dev, config->dir, &config->options, cache.tag, &took_ns, why);
 	if (err)
 		return err;
-	log_info("cache %s: attached from %s in %.1f ms", tag, cache->dir, (double)took_ns / 1e6);
+	log_info("cache %s: attached from %s in %.1f ms", cache.tag, config->dir,
+		 (double)took_ns / 1e6);
+	*ret_cache = cache;
 	return 0;
 }
 
@@ -94,11 +108,12 @@ unsigned int caches_attach(struct caches *caches, const struct config *config)
 
 	for (i = 0; i < config->nr; i++) {
 		const struct config_cache *cache = &config->cache[i];
+		struct cache added;
 		int ret;
 
 		if (caches_have(caches, cache->tag))
 			continue;
-		ret = attach_one(caches, cache, &why);
+		ret = attach_one(caches->dev, cache, &added, &why);
 		if (ret < 0) {
 			log_error("cache %s: %s", cache->tag, why.text);
 			failed++;
@@ -107,7 +122,7 @@ unsigned int caches_attach(struct caches *caches, const struct config *config)
 		if (ret)
 			log_notice("cache %s: was attached already, taken over; its options are those of that attach",
 				   cache->tag);
-		if (caches_add(caches, cache->tag)) {
+		if (caches_add(caches, &added)) {
 			log_error("cache %s: attached, but out of memory: it will not be detached at the end",
 				  cache->tag);
 			failed++;
@@ -123,8 +138,9 @@ unsigned int caches_detach(struct caches *caches)
 	unsigned int failed = 0;
 	size_t i;
 
+	caches_refresh(caches);
 	for (i = caches->nr; i-- > 0;) {
-		const char *tag = caches->tag[i];
+		const char *tag = caches->cache[i].tag;
 		int err = cachet_device_detach(caches->dev, tag);
 
 		if (!err) {

@@ -18,17 +18,23 @@ void log_line(const char *level, const char *fmt, ...) CACHET_PRINTF(2, 3);
 
 /* ---- caches.c: what the daemon has attached ----------------------------- */
 
+struct cache {
+	char	tag[CACHET_TAG_MAX];
+	u8	uuid[16];
+};
+
 struct caches {
 	int	dev;				/* /dev/cachet */
 	size_t	nr;
-	char	(*tag)[CACHET_TAG_MAX];		/* Attached by us, or taken over */
+	struct cache *cache;			/* Attached by us, or taken over */
 };
 
 /* Attaches what is configured and not attached yet; the number that failed. */
 unsigned int caches_attach(struct caches *caches, const struct config *config);
 /* Detaches all, the last one first; the number that failed. */
 unsigned int caches_detach(struct caches *caches);
-void caches_forget(struct caches *caches, const char *tag);
+/* Forgets those that the module does not have any more. */
+void caches_refresh(struct caches *caches);
 bool caches_have(const struct caches *caches, const char *tag);
 void caches_free(struct caches *caches);
 

@@ -42,10 +42,11 @@ static void reload(struct cachetd *d)
 		loop_status(d, "READY=1");
 		return;
 	}
+	caches_refresh(&d->caches);
 	for (i = 0; i < d->caches.nr; i++)
-		if (!config_find(&config, d->caches.tag[i]))
+		if (!config_find(&config, d->caches.cache[i].tag))
 			log_notice("cache %s: is no longer configured; it stays attached until the daemon stops ('cachectl detach %s' does it now)",
-				   d->caches.tag[i], d->caches.tag[i]);
+				   d->caches.cache[i].tag, d->caches.cache[i].tag);
 	config_free(&d->config);
 	d->config = config;
 	caches_attach(&d->caches, &d->config);
@@ -66,31 +67,26 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 	return 0;
 }
 
-/* The event may be older than our attach: what counts is what is true now. */
-static bool is_gone(const struct cachetd *d, const char *tag)
-{
-	struct cachet_status status;
-
-	return cachet_device_status(d->caches.dev, tag, &status) == -ENOENT;
-}
-
 static void event_log(struct cachetd *d, const struct cachet_event *event)
 {
+	bool ours = caches_have(&d->caches, event->tag);
 	char text[CACHET_EVENT_TEXT_BYTES];
 
 	if (d->next_seq && event->seq > d->next_seq)
 		log_warning("%llu events were lost: they came faster than they were read",
 			    ULL(event->seq - d->next_seq));
+	/*
+	 * One that was lost, before the first that we see too, may have told of a detach.
+	 * One that does may be older than our attach: what counts is what is true now.
+	 */
+	if (event->seq != d->next_seq || (ours && event->type == CACHET_EVENT_DETACHED)) {
+		caches_refresh(&d->caches);
+		loop_status(d, "");
+	}
 	d->next_seq = event->seq + 1;
 
-	if (event->type == CACHET_EVENT_DETACHED && caches_have(&d->caches, event->tag)) {
-		if (!is_gone(d, event->tag))
-			return;
-		log_notice("cache %s: somebody else has detached it", event->tag);
-		caches_forget(&d->caches, event->tag);
-		loop_status(d, "");
+	if (event->type == CACHET_EVENT_DETACHED && ours)
 		return;
-	}
 	/* Our own attach has been logged */
 	if (event->type == CACHET_EVENT_ATTACHED && caches_have(&d->caches, event->tag))
 		return;
