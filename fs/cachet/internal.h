@@ -367,7 +367,7 @@ void cachet_object_seen(struct cachet_obj *obj, const void *aux, u8 len, loff_t 
 void cachet_object_resize(struct cachet_obj *obj, loff_t new_size);
 int cachet_object_rebuild(struct cachet_obj *obj, u8 shift);
 void cachet_object_drop(struct cachet_obj *obj);
-void cachet_object_prepare_to_write(struct fscache_cookie *cookie);
+void cachet_object_begin_session(struct cachet_obj *obj);
 unsigned int cachet_object_begin(struct cachet_obj *obj);
 void cachet_object_end(struct cachet_obj *obj, unsigned int seq);
 struct cachet_obj *cachet_object_get(struct cachet_obj *obj, enum cachet_ref_why why);
@@ -654,12 +654,17 @@ static inline void cachet_inject_exit(void) { }
 
 /* ---- compat/netfs.c ----------------------------------------------------- */
 
-bool cachet_changes_are_told(const u8 *key);
-bool cachet_writes_are_copied(const u8 *key);
 extern const struct fscache_cache_ops cachet_fscache_ops;
 
+bool cachet_netfs_is(const struct super_block *sb);
 int cachet_netfs_begin(struct file *file, struct netfs_cache_resources *cres,
 		       struct cachet_obj **ret_obj);
 void cachet_netfs_end(struct netfs_cache_resources *cres);
+
+/* ---- compat/attributes.c ------------------------------------------------ */
+
+bool cachet_changes_are_told(const u8 *key);
+bool cachet_attributes_hold(struct cachet_obj *obj, struct inode *inode, loff_t i_size,
+			    bool reading);
 
 #endif /* CACHET_INTERNAL_H */

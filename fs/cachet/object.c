@@ -459,8 +459,6 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 	spin_unlock(&cache->objects_lock);
 
 	cachet_coherency_of_cookie(cookie, &coherency, &size);
-	/* If it stayed, fscache would not say again when the next one begins. */
-	clear_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags);
 	mutex_lock(&obj->lock);
 	if (test_bit(FSCACHE_COOKIE_RETIRED, &cookie->flags)) {
 		struct cachet_key key = { .kind = CACHET_REC_OBJECT, .fp = obj->fp };
@@ -681,17 +679,13 @@ int cachet_object_rebuild(struct cachet_obj *obj, u8 shift)
 }
 
 /**
- * cachet_object_prepare_to_write - fscache: a file is about to be written here
- * @cookie: its cookie
+ * cachet_object_begin_session - bytes that this machine writes are about to be kept
+ * @obj: object with an operation begun
  *
- * The head says so on disk before the first such byte can be there.
+ * May sleep. The head says so on disk before the first such byte can be there.
  */
-void cachet_object_prepare_to_write(struct fscache_cookie *cookie)
+void cachet_object_begin_session(struct cachet_obj *obj)
 {
-	struct cachet_obj *obj = cookie->cache_priv;
-
-	if (!cachet_writes_are_copied(cookie->volume->key))
-		return;
 	mutex_lock(&obj->lock);
 	if (!obj->session) {
 		obj->session = obj->acked + 1;

@@ -150,10 +150,9 @@ static void begin_session(u32 file)
 		return;
 	promise_forget(file);
 	client[file].session = true;
-	set_bit(FSCACHE_COOKIE_LOCAL_WRITE, &client[file].cookie.flags);
 	/* Its head may not be written, and that is heard of by nobody. */
 	disk_starved = one_in(8);
-	cachet_object_prepare_to_write(&client[file].cookie);
+	cachet_object_begin_session(object_of(file));
 	disk_starved = 0;
 }
 
@@ -163,9 +162,9 @@ bool cachet_changes_are_told(const u8 *key)
 	return true;
 }
 
-bool cachet_writes_are_copied(const u8 *key)
+bool cachet_netfs_is(const struct super_block *sb)
 {
-	return true;
+	return false;
 }
 
 /* What every read looks at first: netfs may have told nobody of a cut. */

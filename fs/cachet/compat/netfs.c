@@ -14,7 +14,6 @@
  * error; in 6.12 by nothing transferred (an error would reach the user).
  */
 #include <linux/file.h>
-#include <linux/iversion.h>
 #include <linux/magic.h>
 #include <linux/netfs.h>
 #include "../internal.h"
@@ -96,126 +95,6 @@ static int netfs_read(struct netfs_cache_resources *cres, loff_t start, struct i
 	}
 	cachet_read(cres_obj(cres), start >> CACHET_PAGE_SHIFT, iter, cres->inval_counter, &done);
 	return -EIOCBQUEUED;
-}
-
-/*
- * NFS tells nobody when this machine truncates a file that is only open for
- * reading. Its coherency data are these attributes; so they are compared with
- * those that the content was kept under.
- */
-static void check_attributes(struct cachet_obj *obj, struct inode *inode, loff_t i_size)
-{
-	const struct fscache_cookie *cookie = obj->cookie;
-	struct {
-		s64	mtime_sec;
-		s64	mtime_nsec;
-		s64	ctime_sec;
-		s64	ctime_nsec;
-		u64	change;
-	} aux;
-
-	if (inode->i_sb->s_magic != NFS_SUPER_MAGIC || cookie->aux_len != sizeof(aux))
-		return;
-	aux.mtime_sec = inode_get_mtime(inode).tv_sec;
-	aux.mtime_nsec = inode_get_mtime(inode).tv_nsec;
-	aux.ctime_sec = inode_get_ctime(inode).tv_sec;
-	aux.ctime_nsec = inode_get_ctime(inode).tv_nsec;
-	/* Versions 2 and 3 have none, and say 0. */
-	aux.change = ((const u64 *)cookie->aux)[4] ? inode_peek_iversion_raw(inode) : 0;
-	cachet_object_seen(obj, &aux, sizeof(aux), i_size);
-}
-
-/*
- * A page fault, or splice(2), finds a file as it was when somebody last opened it or asked for
- * its attributes. What another client changes since, cifs hears of, forgets what is in memory,
- * and says so to nobody. So its attributes are asked for here, too; which costs nothing
- * while the server has promised to say when they change, or has told them a moment ago.
- *
- * The pages that are read are locked. cifs asks the server for them under these locks, too; with
- * no attribute named it waits for no write-back.
- *
- * Return: they are what they may be taken for.
- */
-static bool revalidate(struct inode *inode)
-{
-	struct path path = { .dentry = d_find_any_alias(inode) };
-	struct kstat stat;
-	int ret;
-
-	if (!path.dentry)
-		return false;
-	ret = inode->i_op->getattr(&nop_mnt_idmap, &path, &stat, 0, AT_STATX_SYNC_AS_STAT);
-	dput(path.dentry);
-	return !ret;
-}
-
-/*
- * cifs does not tell the cache of every change: 6.12 of no cut, for it has set the new size
- * before it asks itself whether that differs; 7.3 of none that it hears of by an open for which
- * the server gives it a lease. So what is kept of a file is compared with the times that it had,
- * as with NFS. And of one that is open for writing, whose times this machine changes too,
- * nothing is kept, from the first read or write-back on until it is looked up anew.
- */
-static bool changes_untold(struct cachet_obj *obj, struct inode *inode, loff_t i_size, bool reading)
-{
-	const struct fscache_cookie *cookie = obj->cookie;
-	struct {
-		__le64	mtime_sec;
-		__le64	ctime_sec;
-		__le32	mtime_nsec;
-		__le32	ctime_nsec;
-	} aux;
-
-	if (inode->i_sb->s_magic != CIFS_SUPER_MAGIC)
-		return false;
-	if (READ_ONCE(obj->flags) & CACHET_OBJ_UNCACHED)
-		return true;
-	/* Not FSCACHE_COOKIE_LOCAL_WRITE: netfs says that of pages it copies, too. */
-	if (inode_is_open_for_write(inode)) {
-		/* And what is on its way belongs to the generation that ends. */
-		mutex_lock(&obj->lock);
-		if (!(obj->flags & CACHET_OBJ_UNCACHED))
-			cachet_object_drop(obj);
-		WRITE_ONCE(obj->flags, obj->flags | CACHET_OBJ_UNCACHED);
-		mutex_unlock(&obj->lock);
-		return true;
-	}
-	if (cookie->aux_len != sizeof(aux))
-		return true;
-	/* A request goes by the size that was known when it began: netfs shows zeros behind that. */
-	if (reading && (!revalidate(inode) || i_size_read(inode) != i_size))
-		return true;
-	aux.mtime_sec = cpu_to_le64(inode_get_mtime(inode).tv_sec);
-	aux.mtime_nsec = cpu_to_le32(inode_get_mtime(inode).tv_nsec);
-	aux.ctime_sec = cpu_to_le64(inode_get_ctime(inode).tv_sec);
-	aux.ctime_nsec = cpu_to_le32(inode_get_ctime(inode).tv_nsec);
-	cachet_object_seen(obj, &aux, sizeof(aux), i_size);
-	return false;
-}
-
-/**
- * cachet_changes_are_told - does a network filesystem say what becomes of an open file?
- * @key: of its volume, the first byte is its length
- *
- * Any context.
- */
-bool cachet_changes_are_told(const u8 *key)
-{
-	return key[0] < 5 || memcmp(key + 1, "cifs,", 5);
-}
-
-/**
- * cachet_writes_are_copied - does a network filesystem write to the cache what it writes?
- * @key: of its volume, the first byte is its length
- *
- * NFS does not, though it says so when it opens a file for writing: it invalidates, and the
- * cache has what is read later.
- *
- * Any context.
- */
-bool cachet_writes_are_copied(const u8 *key)
-{
-	return key[0] < 4 || memcmp(key + 1, "nfs,", 4);
 }
 
 #ifdef CACHET_HAVE_SPLIT_FOLIO
@@ -338,9 +217,8 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 	/* Whole pages up to the one that holds the end of the file. */
 	if (!IS_ALIGNED(subreq->start, CACHET_PAGE_BYTES))
 		return NETFS_DOWNLOAD_FROM_SERVER;
-	if (changes_untold(obj, subreq->rreq->inode, i_size, true))
+	if (!cachet_attributes_hold(obj, subreq->rreq->inode, i_size, true))
 		return NETFS_DOWNLOAD_FROM_SERVER;
-	check_attributes(obj, subreq->rreq->inode, i_size);
 	nr = DIV_ROUND_UP_ULL(min_t(u64, subreq->len, i_size - subreq->start), CACHET_PAGE_BYTES);
 	if (READ_ONCE(obj->size) > i_size) {
 		/* Cut by somebody who did not say so: what lies behind must not come back. */
@@ -444,25 +322,39 @@ static void keep(struct netfs_cache_resources *cres, loff_t start, struct iov_it
 }
 
 /*
- * fscache says that a file is about to be written here from a worker of its own,
- * which may be late, or not at all if the file was being looked up just then.
+ * fscache says that a file is about to be written to: when it is opened for that, though NFS
+ * never writes to the cache what it writes; when pages are marked that were read, and are to be
+ * copied; from a worker, which may be late; and not again after a detach. So a session begins
+ * with the first bytes of one: see is_local_write().
  */
-static void note_local_write(struct netfs_cache_resources *cres, const struct inode *inode)
+static void prepare_to_write(struct fscache_cookie *cookie)
 {
-	struct fscache_cookie *cookie = cres->cache_priv;
-
-	if (test_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags) ||
-	    (inode && inode_is_open_for_write(inode)))
-		cachet_object_prepare_to_write(cookie);
 }
 
+/* Does the server get these bytes, too? Else they have come from there. */
+static bool is_local_write(const struct netfs_io_request *wreq)
+{
+	if (wreq->origin == NETFS_PGPRIV2_COPY_TO_CACHE)
+		return false;
+	/* Of both kinds, if there are some to be written among those to be copied. */
+	return wreq->origin != NETFS_WRITEBACK ||
+		test_bit(NETFS_RREQ_UPLOAD_TO_SERVER, &wreq->flags);
+}
+
+/* Ceph's alone: of what it writes, and of what it copies. */
 static int netfs_prepare_write(struct netfs_cache_resources *cres, loff_t *start, size_t *len,
 			       size_t upper_len, loff_t i_size, bool no_space_allocated_yet)
 {
 	loff_t from = round_down(*start, CACHET_PAGE_BYTES);
+	struct cachet_obj *obj;
 
 	if (!fscache_wait_for_operation(cres, FSCACHE_WANT_WRITE))
 		return -ENOBUFS;
+	/* What comes does not say how long the file is. */
+	obj = cres_obj(cres);
+	mutex_lock(&obj->lock);
+	cachet_object_resize(obj, i_size);
+	mutex_unlock(&obj->lock);
 	/* Whole pages, or nothing. */
 	if (from != *start || *len > upper_len)
 		return -ENOBUFS;
@@ -487,7 +379,7 @@ static int netfs_write(struct netfs_cache_resources *cres, loff_t start, struct 
 		return -ENOBUFS;
 	}
 	obj = cres_obj(cres);
-	note_local_write(cres, NULL);
+	cachet_object_begin_session(obj);
 	keep(cres, start, iter, max_t(loff_t, READ_ONCE(obj->size), start + 1), false, &done);
 	return 0;
 }
@@ -568,12 +460,12 @@ static void netfs_issue_write(struct netfs_io_subrequest *subreq)
 		return;
 	}
 	set_bit(PRIV_WRITES, (unsigned long *)&cres->cache_priv2);
-	if (!from_server)
-		note_local_write(cres, wreq->inode);
-	if (changes_untold(cres_obj(cres), wreq->inode, wreq->i_size, false)) {
+	if (!cachet_attributes_hold(cres_obj(cres), wreq->inode, wreq->i_size, false)) {
 		subreq_end(subreq, len);
 		return;
 	}
+	if (is_local_write(wreq))
+		cachet_object_begin_session(cres_obj(cres));
 	good = bytes_current(subreq, cres_obj(cres));
 	if (good < len) {
 		cachet_count(cres_obj(cres)->cache, fills_stale);
@@ -722,7 +614,7 @@ const struct fscache_cache_ops cachet_fscache_ops = {
 	.invalidate_cookie	= cachet_object_invalidate,
 	.begin_operation	= begin_operation,
 	.resize_cookie		= resize_cookie,
-	.prepare_to_write	= cachet_object_prepare_to_write,
+	.prepare_to_write	= prepare_to_write,
 };
 
 /* ---- files by descriptor ------------------------------------------------ */
@@ -748,6 +640,22 @@ static const char *const netfs_types[] = {
 };
 
 /**
+ * cachet_netfs_is - is a filesystem one that may be cached?
+ * @sb: its superblock
+ *
+ * Any context.
+ */
+bool cachet_netfs_is(const struct super_block *sb)
+{
+	const char *const *type;
+
+	for (type = netfs_types; *type; type++)
+		if (!strcmp(sb->s_type->name, *type))
+			return true;
+	return false;
+}
+
+/**
  * cachet_netfs_begin - begin an operation on the file behind a descriptor
  * @file: any file
  * @cres: zeroed; to be given to cachet_netfs_end() on success
@@ -761,12 +669,8 @@ int cachet_netfs_begin(struct file *file, struct netfs_cache_resources *cres,
 {
 	struct inode *inode = file_inode(file);
 	struct fscache_cookie *cookie;
-	const char *const *type;
 
-	for (type = netfs_types; *type; type++)
-		if (!strcmp(inode->i_sb->s_type->name, *type))
-			break;
-	if (!*type || !S_ISREG(inode->i_mode))
+	if (!cachet_netfs_is(inode->i_sb) || !S_ISREG(inode->i_mode))
 		return -ENXIO;
 	cookie = netfs_i_cookie(netfs_inode(inode));
 	if (!fscache_cookie_valid(cookie))

@@ -155,8 +155,7 @@ struct fscache_cookie {
 	refcount_t ref;
 	atomic_t n_active;
 	unsigned long flags;
-#define FSCACHE_COOKIE_LOCAL_WRITE	0
-#define FSCACHE_COOKIE_RETIRED		1
+#define FSCACHE_COOKIE_RETIRED		0
 	u8 key_len, aux_len;
 	u8 key[16];
 	u8 inline_aux[16];

@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# title: what was read is no local write, and what was written is one whatever came between
+#
+# netfs has what it reads from 9p, SMB and AFS copied to the cache by way of write-back, and
+# tells fscache as if it had been written. A file that is only read has no session for that: it
+# can be pinned while it is open, and a detach leaves what is cached of it. And a file that is
+# dirty when the cache is attached has one, though nobody tells the cache so again: else what
+# the server may not have got would count after a crash (invariant 10).
+
+. "$(dirname "$0")/lib.sh"
+
+net_dir
+p9_serve
+random_file /mnt/server/dir/read 1M 1
+random_file /mnt/server/dir/written 300K 2
+cp /mnt/server/dir/written /run/written
+cachet_new copied 64M
+net_mount_as -t 9p \
+	-o trans=tcp,version=9p2000.L,aname=/mnt/server/dir,uname=root,access=client,cache=fscache,ignoreqv \
+	127.0.0.1
+/run/net-mount
+at_exit try_umount /mnt/net
+
+# --- only read ---
+exec 5</mnt/net/read
+assert_same /dev/fd/5 /mnt/server/dir/read
+drop_caches
+cachectl sync --seal copied
+assert_eq "$(stat_of /mnt/net/read cached_bytes)" 1048576 "bytes that are cached"
+assert_eq "$(counter copied objects_dirty)" 0 "sessions of a file that is only read"
+read -r kept pages < <("$VM_HELPERS/pins" pin /mnt/net/read)
+assert_eq "$kept $pages" "256 256" "pages that stay, of those that are here, of an open file"
+cachectl detach copied
+cachectl attach "$(cachet_dir copied)"
+drop_caches
+before=$(netfs_stat DL)
+assert_same /mnt/net/read /mnt/server/dir/read
+assert_eq "$(netfs_stat DL)" "$before" "times the server was asked, the file open all the time"
+assert_eq "$(counter copied lookups_unacked)" 0 "files emptied for writes the server may not have"
+exec 5<&-
+
+# --- dirty when the cache comes ---
+assert_same /mnt/net/written /run/written
+drop_caches
+# So that nothing is written back before its time.
+echo 100000 >/proc/sys/vm/dirty_writeback_centisecs
+at_exit eval 'echo 500 >/proc/sys/vm/dirty_writeback_centisecs'
+random_file /run/new 200K 3
+dd if=/run/new of=/run/written bs=64K conv=notrunc status=none
+exec 5<>/mnt/net/written	# To close it would write it back
+cat /run/new >&5
+! cmp -s /mnt/server/dir/written /run/written || fail "it is on the server already"
+cachectl detach copied
+cachectl attach "$(cachet_dir copied)"
+exec 6</mnt/net/written	# Now it is looked up
+sync
+assert_same /mnt/server/dir/written /run/written
+assert_ge "$(counter copied bytes_filled)" 204800 "bytes handed to the cache"
+assert_eq "$(counter copied objects_dirty)" 1 "sessions of a file that was dirty"
+drop_caches
+assert_same /dev/fd/6 /run/written
+exec 5<&- 6<&-
+drop_caches
+assert_same /mnt/net/written /run/written
