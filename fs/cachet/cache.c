@@ -8,8 +8,11 @@
  * under way ends, the open segment gets its summary, the last commit says that
  * the cache was left in order.
  *
- * control_lock admits one attach or detach at a time. What is found by its tag
- * stays valid while referenced, but may be detached meanwhile.
+ * control_lock guards the list of caches, and is held for no I/O: what one waits for, a disk
+ * or a server that does not answer, keeps no other from being attached, asked or detached.
+ * A cache is in the list, with its files, from before the attach reads them until nothing of
+ * the detach is left to be done; in between it is found by its tag. What was found stays valid
+ * while referenced, but may be detached meanwhile.
  */
 #include <linux/file.h>
 #include <linux/magic.h>
@@ -17,9 +20,9 @@
 #include "internal.h"
 #include "trace.h"
 
-DEFINE_MUTEX(cachet_control_lock);
-static LIST_HEAD(caches);
-static u32 next_id = 1;
+static DEFINE_MUTEX(control_lock);
+static LIST_HEAD(caches);		/* Attached, or about to be, or no more */
+static atomic_t ids;
 
 /*
  * A page fault on a network file reads the cache's files below that file's
@@ -36,13 +39,10 @@ static void set_lock_class(struct file *file, unsigned int subclass)
 	lockdep_set_subclass(&file_inode(file)->i_rwsem, subclass);
 }
 
-static void put_file(struct cachet_cache *cache, struct file *file)
+static void put_file(struct file *file)
 {
-	if (!file)
-		return;
-	if (test_bit(CACHET_CACHE_FILES_OURS, &cache->flags))
-		set_lock_class(file, 0);
-	fput(file);
+	if (file)
+		fput(file);
 }
 
 /* ---- references --------------------------------------------------------- */
@@ -57,13 +57,15 @@ static void cache_free(struct kref *ref)
 	cancel_work_sync(&cache->reclaim_work);
 	cachet_log_free(cache);
 	cachet_verify_exit(cache);
-	put_file(cache, cache->super_file);
-	put_file(cache, cache->index_file);
-	put_file(cache, cache->data_file);
+	put_file(cache->super_file);
+	put_file(cache->index_file);
+	put_file(cache->data_file);
 	put_cred(cache->cred);
-	free_percpu(cache->counters);
 	for (i = 0; i < CACHET_SET_LOCKS; i++)
 		mutex_destroy(&cache->set_lock[i]);
+	destroy_workqueue(cache->io_wq);
+	destroy_workqueue(cache->wq);
+	free_percpu(cache->counters);
 	kfree(cache);
 	module_put(THIS_MODULE);
 }
@@ -114,26 +116,35 @@ void cachet_cache_let_go(struct cachet_cache *cache)
 	up_read(&cache->seal_sem);
 }
 
+/* Under control_lock. */
+static struct cachet_cache *find(const char *tag)
+{
+	struct cachet_cache *cache;
+
+	list_for_each_entry(cache, &caches, link)
+		if (test_bit(CACHET_CACHE_ATTACHED, &cache->flags) &&
+		    !strcmp(cache->super.tag, tag))
+			return cache;
+	return NULL;
+}
+
 /**
  * cachet_cache_find - an attached cache by its name
  * @tag: NUL-terminated
  *
- * Takes control_lock. Return: the cache, with a reference, or NULL.
+ * Takes control_lock. Return: the cache, which may be being detached, with a reference, or
+ * NULL.
  */
 struct cachet_cache *cachet_cache_find(const char *tag)
 {
-	struct cachet_cache *cache, *ret = NULL;
+	struct cachet_cache *cache;
 
-	mutex_lock(&cachet_control_lock);
-	list_for_each_entry(cache, &caches, link) {
-		if (!strcmp(cache->super.tag, tag)) {
-			kref_get(&cache->ref);
-			ret = cache;
-			break;
-		}
-	}
-	mutex_unlock(&cachet_control_lock);
-	return ret;
+	mutex_lock(&control_lock);
+	cache = find(tag);
+	if (cache)
+		kref_get(&cache->ref);
+	mutex_unlock(&control_lock);
+	return cache;
 }
 
 /* ---- the door ----------------------------------------------------------- */
@@ -212,11 +223,10 @@ static bool same_file(const struct file *a, const struct file *b)
 	return file_inode(a) == file_inode(b);
 }
 
-/* Are these three files fit to be a cache, and nobody else's? */
+/* Are these three files fit to be a cache? */
 static int check_files(struct cachet_cache *cache, struct cachet_attach *arg)
 {
 	struct super_block *sb = file_inode(cache->data_file)->i_sb;
-	struct cachet_cache *other;
 
 	if (same_file(cache->super_file, cache->index_file) ||
 	    same_file(cache->super_file, cache->data_file) ||
@@ -232,11 +242,29 @@ static int check_files(struct cachet_cache *cache, struct cachet_attach *arg)
 		PROBLEM(arg, "the cache is on %s, not on XFS", sb->s_type->name);
 		return -EMEDIUMTYPE;
 	}
+	/* It would wait for itself. */
+	if (cachet_netfs_is(sb)) {
+		PROBLEM(arg, "the cache is on %s, a network filesystem: put it on a local XFS",
+			sb->s_type->name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* And nobody else's? Then they are this one's. Under control_lock. */
+static int claim_files(struct cachet_cache *cache, struct cachet_attach *arg)
+{
+	struct cachet_cache *other;
+
 	list_for_each_entry(other, &caches, link) {
 		if (same_file(other->super_file, cache->super_file) ||
 		    same_file(other->index_file, cache->index_file) ||
 		    same_file(other->data_file, cache->data_file)) {
-			PROBLEM(arg, "these files are attached already, as %s", other->super.tag);
+			if (test_bit(CACHET_CACHE_ATTACHED, &other->flags))
+				PROBLEM(arg, "these files are attached already, as %s",
+					other->super.tag);
+			else
+				PROBLEM(arg, "these files are just being attached");
 			return -EBUSY;
 		}
 	}
@@ -244,6 +272,7 @@ static int check_files(struct cachet_cache *cache, struct cachet_attach *arg)
 	set_lock_class(cache->index_file, CACHE_FILE_LOCK_SUBCLASS);
 	set_lock_class(cache->data_file, CACHE_FILE_LOCK_SUBCLASS);
 	set_bit(CACHET_CACHE_FILES_OURS, &cache->flags);
+	list_add_tail(&cache->link, &caches);
 	return 0;
 }
 
@@ -350,6 +379,11 @@ static int load(struct cachet_cache *cache, struct cachet_attach *arg)
 	ret = load_super(cache, arg);
 	if (ret)
 		return ret;
+	ret = cachet_io_believe_disk(cache->index_file) ?: cachet_io_believe_disk(cache->data_file);
+	if (ret) {
+		PROBLEM(arg, "what the disk has refused to take can't be forgotten (%d)", ret);
+		return ret;
+	}
 	ret = check_size(cache->index_file, cache->geo.index_bytes, "index", arg);
 	if (!ret)
 		ret = check_size(cache->data_file, cache->geo.data_bytes, "data", arg);
@@ -368,11 +402,17 @@ static struct cachet_cache *cache_alloc(void)
 
 	if (!cache)
 		return NULL;
+	cache->id = atomic_inc_return(&ids);
 	cache->counters = __alloc_percpu(sizeof(u64) * CACHET_NR_USED_COUNTERS, sizeof(u64));
-	if (!cache->counters) {
-		kfree(cache);
-		return NULL;
-	}
+	if (!cache->counters)
+		goto err_free;
+	/* Write-back may wait for what runs here. */
+	cache->wq = alloc_workqueue("cachet/%u", WQ_UNBOUND | WQ_MEM_RECLAIM, 0, cache->id);
+	if (!cache->wq)
+		goto err_counters;
+	cache->io_wq = alloc_workqueue("cachet-io/%u", WQ_UNBOUND | WQ_MEM_RECLAIM, 0, cache->id);
+	if (!cache->io_wq)
+		goto err_wq;
 	__module_get(THIS_MODULE);
 	kref_init(&cache->ref);
 	INIT_LIST_HEAD(&cache->link);
@@ -397,13 +437,21 @@ static struct cachet_cache *cache_alloc(void)
 	spin_lock_init(&cache->door_lock);
 	hash_init(cache->objects);
 	INIT_LIST_HEAD(&cache->withdrawing);
-	cache->id = next_id++;
 	return cache;
+
+err_wq:
+	destroy_workqueue(cache->wq);
+err_counters:
+	free_percpu(cache->counters);
+err_free:
+	kfree(cache);
+	return NULL;
 }
 
 static int open_files(struct cachet_cache *cache, struct cachet_attach *arg)
 {
 	struct file *file;
+	int ret;
 
 	file = get_one(arg, arg->super_fd, "super");
 	if (IS_ERR(file))
@@ -417,7 +465,26 @@ static int open_files(struct cachet_cache *cache, struct cachet_attach *arg)
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	cache->data_file = file;
-	return check_files(cache, arg);
+	ret = check_files(cache, arg);
+	if (ret)
+		return ret;
+	mutex_lock(&control_lock);
+	ret = claim_files(cache, arg);
+	mutex_unlock(&control_lock);
+	return ret;
+}
+
+/* Nothing is done with them any more. */
+static void disclaim_files(struct cachet_cache *cache)
+{
+	mutex_lock(&control_lock);
+	list_del_init(&cache->link);
+	if (test_bit(CACHET_CACHE_FILES_OURS, &cache->flags)) {
+		set_lock_class(cache->super_file, 0);
+		set_lock_class(cache->index_file, 0);
+		set_lock_class(cache->data_file, 0);
+	}
+	mutex_unlock(&control_lock);
 }
 
 /* Stop what works on a cache's behalf; nothing new is begun. */
@@ -425,12 +492,12 @@ static void quiesce(struct cachet_cache *cache)
 {
 	set_bit(CACHET_CACHE_LEAVING, &cache->flags);
 	cachet_seal_exit(cache);
-	flush_workqueue(cachet_wq);
+	flush_workqueue(cache->wq);
 	cachet_object_wait_all(cache);
 	cancel_work_sync(&cache->reclaim_work);
 	cachet_log_close(cache);
 	/* Who closed the last segment may not have returned yet. */
-	flush_workqueue(cachet_wq);
+	flush_workqueue(cache->wq);
 	cancel_delayed_work_sync(&cache->commit_work);
 }
 
@@ -445,8 +512,8 @@ static enum cachet_verify verify_of(u32 flags)
  * cachet_cache_attach - CACHET_IOC_ATTACH
  * @arg: in and out
  *
- * Takes control_lock. Return: 0; -errno: @arg->problem says why, and nothing has
- * changed.
+ * May sleep for as long as the disk takes. Return: 0; -errno: @arg->problem says why, and
+ * nothing has changed.
  */
 int cachet_cache_attach(struct cachet_attach *arg)
 {
@@ -455,7 +522,6 @@ int cachet_cache_attach(struct cachet_attach *arg)
 	u64 began = ktime_get_ns();
 	int ret;
 
-	mutex_lock(&cachet_control_lock);
 	ret = -ENOMEM;
 	cache = cache_alloc();
 	if (!cache)
@@ -509,15 +575,17 @@ int cachet_cache_attach(struct cachet_attach *arg)
 	ret = fscache_add_cache(fscache, &cachet_fscache_ops, cache);
 	if (ret)
 		goto err_stats;
-	list_add_tail(&cache->link, &caches);
+	if (cache->nr_free < cachet_reclaim_target(cache))
+		queue_work(cache->wq, &cache->reclaim_work);
 	memcpy(arg->tag, cache->super.tag, sizeof(arg->tag));
 	arg->took_ns = ktime_get_ns() - began;
-	if (cache->nr_free < cachet_reclaim_target(cache))
-		queue_work(cachet_wq, &cache->reclaim_work);
 	pr_info("%s: attached in %llu us%s\n", cache->super.tag, arg->took_ns / 1000,
 		cache->crashed ? ", after a crash" : "");
 	cachet_event(cache, CACHET_EVENT_ATTACHED, 0, 0);
-	mutex_unlock(&cachet_control_lock);
+	/* It may be detached from here on. */
+	mutex_lock(&control_lock);
+	set_bit(CACHET_CACHE_ATTACHED, &cache->flags);
+	mutex_unlock(&control_lock);
 	return 0;
 
 err_stats:
@@ -531,9 +599,9 @@ err_quiesce:
 err_relinquish:
 	fscache_relinquish_cache(fscache);
 err_put:
+	disclaim_files(cache);
 	cachet_cache_put(cache);
 out:
-	mutex_unlock(&cachet_control_lock);
 	if (!arg->problem[0])
 		PROBLEM(arg, "no memory, or no thread (%d)", ret);
 	pr_err("not attached: %s\n", arg->problem);
@@ -562,13 +630,12 @@ static void withdraw_objects(struct cachet_cache *cache)
 	spin_unlock(&cache->objects_lock);
 }
 
+/* It is LEAVING, and nobody else's to detach. */
 static int detach(struct cachet_cache *cache)
 {
 	struct fscache_cache *fscache = cache->fscache;
 	int ret;
 
-	list_del(&cache->link);
-	set_bit(CACHET_CACHE_LEAVING, &cache->flags);
 	fscache_withdraw_cache(fscache);
 	cachet_volume_withdraw_all(cache);
 	withdraw_objects(cache);
@@ -579,8 +646,10 @@ static int detach(struct cachet_cache *cache)
 	/* Whoever still holds a reference must not write any more. */
 	set_bit(CACHET_CACHE_OUT, &cache->flags);
 	forget_fscache(cache);
-	fscache_relinquish_cache(fscache);
+	/* Before its name and its files are free for another one. */
 	cachet_stats_del(cache);
+	fscache_relinquish_cache(fscache);
+	disclaim_files(cache);
 	cachet_event(cache, CACHET_EVENT_DETACHED, 0, 0);
 	pr_info("%s: detached%s\n", cache->super.tag,
 		ret ? ", not in order: the next attach treats it as crashed" : "");
@@ -592,21 +661,21 @@ static int detach(struct cachet_cache *cache)
  * cachet_cache_detach - CACHET_IOC_DETACH
  * @tag: its name
  *
- * Takes control_lock; waits for I/O under way. Return: 0; -ENOENT: no such cache;
+ * Takes control_lock, for a moment; waits for I/O under way, also that of a server which does
+ * not answer. Return: 0; -ENOENT: no such cache; -ESHUTDOWN: somebody else is about it;
  * -EIO: detached, but the last commit failed: it counts as crashed.
  */
 int cachet_cache_detach(const char *tag)
 {
 	struct cachet_cache *cache;
-	int ret = -ENOENT;
+	int ret = 0;
 
-	mutex_lock(&cachet_control_lock);
-	list_for_each_entry(cache, &caches, link) {
-		if (!strcmp(cache->super.tag, tag)) {
-			ret = detach(cache);
-			break;
-		}
-	}
-	mutex_unlock(&cachet_control_lock);
-	return ret;
+	mutex_lock(&control_lock);
+	cache = find(tag);
+	if (!cache)
+		ret = -ENOENT;
+	else if (test_and_set_bit(CACHET_CACHE_LEAVING, &cache->flags))
+		ret = -ESHUTDOWN;
+	mutex_unlock(&control_lock);
+	return ret ?: detach(cache);
 }

@@ -151,7 +151,7 @@ void cachet_commit_soon(struct cachet_cache *cache)
 	if (!test_bit(CACHET_CACHE_DIRTY, &cache->flags))
 		set_bit(CACHET_CACHE_DIRTY, &cache->flags);
 	if (!test_bit(CACHET_CACHE_LEAVING, &cache->flags))
-		queue_delayed_work(cachet_wq, &cache->commit_work,
+		queue_delayed_work(cache->wq, &cache->commit_work,
 				   msecs_to_jiffies(cache->commit_ms));
 }
 

@@ -48,11 +48,11 @@ static void submit_work(struct work_struct *work)
 static void queue_publish(struct cachet_fill *fill)
 {
 	INIT_WORK(&fill->work, publish_work);
-	queue_work(cachet_wq, &fill->work);
+	queue_work(fill->obj->cache->wq, &fill->work);
 }
 
 /*
- * The same for who has submitted it. What runs on cachet_io_wq takes no locks: those
+ * The same for who has submitted it. What runs on io_wq takes no locks: those
  * who hold them wait for that queue (io.c).
  */
 static void end_submit(struct cachet_fill *fill)
@@ -132,7 +132,7 @@ void cachet_fill_submit(struct cachet_fill *fill)
 	if (cachet_io_must_punt()) {
 		fill->flags |= CACHET_FILL_PUNTED;
 		INIT_WORK(&fill->work, submit_work);
-		queue_work(cachet_io_wq, &fill->work);
+		queue_work(cache->io_wq, &fill->work);
 		return;
 	}
 	ret = cachet_fill_reserve(fill->obj, fill->len, &fill->piece[0], &fill->open);

@@ -5,7 +5,7 @@
  * In the order of Kbuild, which is the order in which a request meets the files.
  *
  * Locks, outermost first:
- *   control_lock        attach and detach, one at a time
+ *   control_lock        the list of caches
  *   cache->seal_sem     the sealer's thread comes and goes; read: a detach waits
  *   cache->commit_lock  one commit at a time
  *   object->lock        an object's head and maps; held over index I/O
@@ -101,8 +101,6 @@ enum cachet_limits {
 extern struct kmem_cache *cachet_object_slab;
 extern struct kmem_cache *cachet_fill_slab;
 extern struct kmem_cache *cachet_set_slab;	/* Buffers of one set, page-aligned */
-extern struct workqueue_struct *cachet_wq;	/* Publishing, reuse, summaries */
-extern struct workqueue_struct *cachet_io_wq;	/* I/O that a user's process must not do */
 
 /* ---- control.c ---------------------------------------------------------- */
 
@@ -155,8 +153,11 @@ enum cachet_verify {
 };
 
 struct cachet_cache {
-	struct list_head link;		/* In cachet_caches, under control_lock */
+	struct list_head link;		/* In cache.c's list, under control_lock */
 	struct kref	ref;
+	/* Of its own: what waits for this one's disk keeps nobody else waiting. */
+	struct workqueue_struct *wq;	/* Publishing, reuse, summaries */
+	struct workqueue_struct *io_wq;	/* I/O that a user's process must not do */
 	struct kobject	kobj;		/* /sys/fs/cachet/TAG */
 	struct completion kobj_gone;
 	struct fscache_cache *fscache;
@@ -174,10 +175,11 @@ struct cachet_cache {
 	unsigned int	commit_ms;
 	unsigned long	flags;
 #define CACHET_CACHE_OUT	0	/* Out of service: an I/O error */
-#define CACHET_CACHE_LEAVING	1	/* Being detached */
+#define CACHET_CACHE_LEAVING	1	/* Being detached, or an attach has failed */
 #define CACHET_CACHE_DIRTY	2	/* Something to commit */
 #define CACHET_CACHE_NO_SPACE	3	/* Fills are being dropped: told once */
 #define CACHET_CACHE_FILES_OURS	4	/* The files' locks have a class of their own */
+#define CACHET_CACHE_ATTACHED	5	/* Found by its tag, until it is detached */
 	int		error;		/* The one that put it out */
 
 	/* commit.c */
@@ -248,12 +250,10 @@ struct cachet_cache {
 int cachet_cache_attach(struct cachet_attach *arg);
 int cachet_cache_detach(const char *tag);
 struct cachet_cache *cachet_cache_find(const char *tag);
-void cachet_cache_get(struct cachet_cache *cache);
 void cachet_cache_put(struct cachet_cache *cache);
 int cachet_cache_hold(struct cachet_cache *cache);
 void cachet_cache_let_go(struct cachet_cache *cache);
 void cachet_io_error(struct cachet_cache *cache, enum cachet_io_site site, int err);
-extern struct mutex cachet_control_lock;
 
 static inline bool cachet_cache_out(const struct cachet_cache *cache)
 {
@@ -483,7 +483,7 @@ struct cachet_fill {
 #define CACHET_FILL_WHOLE	0x1	/* All that the file has of the block */
 #define CACHET_FILL_SEALED	0x2	/* digest is set */
 #define CACHET_FILL_SERVER	0x4	/* The bytes are known to be the server's */
-#define CACHET_FILL_PUNTED	0x8	/* Submitted on cachet_io_wq */
+#define CACHET_FILL_PUNTED	0x8	/* Submitted on io_wq */
 	u8	nr;			/* Pieces */
 	int	error;
 	int	freeze_level;		/* Of cachet_io_write_iter() */
@@ -601,6 +601,7 @@ int cachet_reclaim_cull(struct cachet_cache *cache, u32 segment, u64 generation)
 /* The file ends before what is to be read: somebody has cut it. */
 #define CACHET_IO_TRUNCATED	(-ENXIO)
 
+int cachet_io_believe_disk(struct file *file);
 bool cachet_io_must_punt(void);
 ssize_t cachet_io_write_iter(struct kiocb *iocb, struct iov_iter *iter, int *level);
 void cachet_io_end_write(struct kiocb *iocb, int level);

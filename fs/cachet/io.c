@@ -39,6 +39,27 @@ static int finish(struct cachet_cache *cache, enum cachet_io_site site, u64 pos,
 }
 
 /**
+ * cachet_io_believe_disk - read what is on disk, though memory may say something else
+ * @file: of the cache, that nobody has written to since it was opened
+ *
+ * Pages that could not be written are clean all the same, and stay in memory: once that is
+ * short, an older state will be found in their place.
+ *
+ * May sleep. Return: 0; -EBUSY: somebody else writes to it.
+ */
+int cachet_io_believe_disk(struct file *file)
+{
+	struct address_space *mapping = file->f_mapping;
+
+	if (!errseq_check(&mapping->wb_err, 0))
+		return 0;
+	/* What fails now is as good as lost before. */
+	filemap_fdatawrite(mapping);
+	filemap_fdatawait_keep_errors(mapping);
+	return invalidate_inode_pages2(mapping);
+}
+
+/**
  * cachet_io_must_punt - is this process unfit to write to the cache's files?
  *
  * The VFS holds RLIMIT_FSIZE of whoever runs against our files (and kills for
@@ -69,13 +90,14 @@ static void job_work(struct work_struct *work)
 	job->ret = job->fn(job->file, job->buf, job->len, job->pos);
 }
 
-static ssize_t punt(ssize_t (*fn)(struct file *file, void *buf, size_t len, loff_t pos),
+static ssize_t punt(struct cachet_cache *cache,
+		    ssize_t (*fn)(struct file *file, void *buf, size_t len, loff_t pos),
 		    struct file *file, void *buf, size_t len, loff_t pos)
 {
 	struct job job = { .fn = fn, .file = file, .buf = buf, .len = len, .pos = pos };
 
 	INIT_WORK_ONSTACK(&job.work, job_work);
-	queue_work(cachet_io_wq, &job.work);
+	queue_work(cache->io_wq, &job.work);
 	flush_work(&job.work);
 	destroy_work_on_stack(&job.work);
 	return job.ret;
@@ -280,7 +302,7 @@ int cachet_io_read(struct cachet_cache *cache, struct file *file, void *buf, siz
 		n = fatal_signal_pending(current) ? -EINTR : read_all(file, buf, len, pos);
 		/* To be killed is no reason not to know what stands there: much follows from it. */
 		if (n == -EINTR)
-			n = punt(read_all, file, buf, len, pos);
+			n = punt(cache, read_all, file, buf, len, pos);
 		if (n < 0 && !harmless(n))
 			n = read_alone(file, buf, len, pos);
 	}
@@ -309,7 +331,7 @@ int cachet_io_write(struct cachet_cache *cache, struct file *file, const void *b
 		n = cachet_io_must_punt() ? -EINTR : write_all(file, (void *)buf, len, pos);
 		/* Or killed while it waited, for a lock or a freeze: all of it again. */
 		if (n == -EINTR)
-			n = punt(write_all, file, (void *)buf, len, pos);
+			n = punt(cache, write_all, file, (void *)buf, len, pos);
 	}
 	revert_creds(cred);
 	return finish(cache, site, pos, n);
@@ -348,7 +370,8 @@ int cachet_io_direct(struct cachet_cache *cache, struct file *file, void *buf, s
 	if (!ret && !write)
 		ret = direct(file, buf, len, pos, 0);
 	else if (!ret)
-		ret = cachet_io_must_punt() ? punt(fn, file, buf, len, pos) : fn(file, buf, len, pos);
+		ret = cachet_io_must_punt() ? punt(cache, fn, file, buf, len, pos) :
+					  fn(file, buf, len, pos);
 	revert_creds(cred);
 	return finish(cache, site, pos, ret);
 }

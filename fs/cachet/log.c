@@ -516,7 +516,7 @@ void cachet_log_release(struct cachet_open *open)
 {
 	if (refcount_dec_and_test(&open->ref)) {
 		INIT_WORK(&open->work, close_work);
-		queue_work(cachet_wq, &open->work);
+		queue_work(open->cache->wq, &open->work);
 	}
 }
 
@@ -634,7 +634,7 @@ again:
 	mutex_unlock(&cache->roll_lock);
 	if (READ_ONCE(cache->nr_free) < cachet_reclaim_target(cache) &&
 	    !test_bit(CACHET_CACHE_LEAVING, &cache->flags))
-		queue_work(cachet_wq, &cache->reclaim_work);
+		queue_work(cache->wq, &cache->reclaim_work);
 	if (err)
 		return err;
 	goto again;

@@ -11,8 +11,6 @@
 struct kmem_cache *cachet_object_slab;
 struct kmem_cache *cachet_fill_slab;
 struct kmem_cache *cachet_set_slab;
-struct workqueue_struct *cachet_wq;
-struct workqueue_struct *cachet_io_wq;
 
 static int __init cachet_init(void)
 {
@@ -29,16 +27,9 @@ static int __init cachet_init(void)
 					    NULL);
 	if (!cachet_set_slab)
 		goto err_fill_slab;
-	/* Write-back may wait for what runs here. */
-	cachet_wq = alloc_workqueue("cachet", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	if (!cachet_wq)
-		goto err_set_slab;
-	cachet_io_wq = alloc_workqueue("cachet-io", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	if (!cachet_io_wq)
-		goto err_wq;
 	ret = cachet_sha256_register();
 	if (ret)
-		goto err_io_wq;
+		goto err_set_slab;
 	ret = cachet_inject_init();
 	if (ret)
 		goto err_sha256;
@@ -58,10 +49,6 @@ err_inject:
 	cachet_inject_exit();
 err_sha256:
 	cachet_sha256_unregister();
-err_io_wq:
-	destroy_workqueue(cachet_io_wq);
-err_wq:
-	destroy_workqueue(cachet_wq);
 err_set_slab:
 	kmem_cache_destroy(cachet_set_slab);
 err_fill_slab:
@@ -79,8 +66,6 @@ static void __exit cachet_exit(void)
 	cachet_stats_exit();
 	cachet_inject_exit();
 	cachet_sha256_unregister();
-	destroy_workqueue(cachet_io_wq);
-	destroy_workqueue(cachet_wq);
 	kmem_cache_destroy(cachet_set_slab);
 	kmem_cache_destroy(cachet_fill_slab);
 	kmem_cache_destroy(cachet_object_slab);

@@ -169,7 +169,7 @@ static void rd_put(struct cachet_rd *rd)
 		return;
 	}
 	INIT_WORK(&rd->work, rd_work);
-	queue_work(cachet_wq, &rd->work);
+	queue_work(rd->obj->cache->wq, &rd->work);
 }
 
 static void part_put(struct cachet_rd_part *part)
@@ -210,7 +210,7 @@ static void part_complete(struct kiocb *iocb, long ret)
 		return;
 	}
 	INIT_WORK(&part->work, part_failed);
-	queue_work(cachet_wq, &part->work);
+	queue_work(part->rd->obj->cache->wq, &part->work);
 }
 
 /* Begin to read one piece into the next bytes of @iter. */

@@ -380,9 +380,9 @@ int cachet_seal_drain(struct cachet_cache *cache)
 	down_read(&cache->seal_sem);
 	if (cache->sealer) {
 		/* A fill that was sealed may be published by the other queue. */
-		flush_workqueue(cachet_wq);
+		flush_workqueue(cache->wq);
 		kthread_flush_worker(cache->sealer);
-		flush_workqueue(cachet_wq);
+		flush_workqueue(cache->wq);
 		kthread_flush_worker(cache->sealer);
 		ret = 0;
 	}

@@ -26,8 +26,6 @@ static struct workqueue_struct wq, io_wq;
 struct kmem_cache *cachet_object_slab = &object_slab;
 struct kmem_cache *cachet_fill_slab = &fill_slab;
 struct kmem_cache *cachet_set_slab = &set_slab;
-struct workqueue_struct *cachet_wq = &wq;
-struct workqueue_struct *cachet_io_wq = &io_wq;
 
 static struct kthread_worker *worker;
 static struct delayed_work *timer[MAX_TIMERS];
@@ -127,6 +125,17 @@ void model_power_cut(void)
 }
 
 /* ---- queues ------------------------------------------------------------- */
+
+struct workqueue_struct *alloc_workqueue(const char *name, unsigned int flags, int max_active, ...)
+{
+	return strncmp(name, "cachet-io/", 10) ? &wq : &io_wq;
+}
+
+void destroy_workqueue(struct workqueue_struct *q)
+{
+	if (q->nr)
+		model_fail("there is work left for a cache that is gone");
+}
 
 static struct work_struct *dequeue(struct workqueue_struct *q, struct work_struct *work)
 {

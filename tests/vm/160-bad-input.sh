@@ -192,6 +192,11 @@ cachectl format --any-fs --size 24M --tag ext /mnt/ext/cache
 refused "not on XFS" 1 'on ext4, not on XFS.*--any-fs' 'not on XFS' /mnt/ext/cache
 accepted "ext4 with --any-fs" ext /mnt/ext/cache --any-fs
 
+nfs_export c /mnt/c
+nfs_mount c /mnt/nfs nofsc
+refused "on NFS" 1 'on nfs4, a network filesystem.*local XFS' 'a network filesystem' /mnt/nfs/good --any-fs
+nfs_umount /mnt/nfs
+
 # --- attached already ---
 cachectl attach /mnt/c/good
 refused "attached already" 1 'attached already, as good' 'attached already' /mnt/c/good

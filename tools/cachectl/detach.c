@@ -57,6 +57,9 @@ static int detach_one(int dev, const char *tag)
 	case EINTR:
 		return complain("detach", err, "'%s': interrupted while it was finishing; 'cachectl status' says whether it is still attached",
 				tag);
+	case ESHUTDOWN:
+		return complain("detach", err, "'%s' is being detached already: that waits for I/O under way, perhaps of a server that does not answer",
+				tag);
 	case EIO:
 		return complain("detach", err, "'%s': an I/O error at the last commit; what was cached since the one before may be read again from the server. See the kernel log (dmesg)",
 				tag);

@@ -85,8 +85,10 @@ struct kiocb;
 struct file_operations {
 	ssize_t (*write_iter)(struct kiocb *iocb, struct iov_iter *iter);
 };
+struct address_space { int wb_err; };
 struct file {
 	struct inode inode;
+	struct address_space *f_mapping;
 	const struct file_operations *f_op;
 	unsigned int f_mode, f_flags;
 	int nr;
@@ -125,6 +127,12 @@ struct kiocb {
 
 #define init_sync_kiocb(iocb, file) \
 	((void)(*(iocb) = (struct kiocb){ .ki_filp = (file) }))
+
+/* No write fails. */
+#define errseq_check(err, since)	((void)(err), 0)
+#define filemap_fdatawrite(mapping)	((void)(mapping))
+#define filemap_fdatawait_keep_errors(mapping)	((void)(mapping))
+#define invalidate_inode_pages2(mapping)	((void)(mapping), 0)
 
 ssize_t kernel_read(struct file *file, void *buf, size_t len, loff_t *pos);
 ssize_t vfs_iocb_iter_read(struct file *file, struct kiocb *iocb, struct iov_iter *iter);

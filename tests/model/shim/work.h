@@ -124,6 +124,10 @@ struct completion { int unused; };
 #define init_waitqueue_head(q)	((void)0)
 #define wake_up_all(q)		((void)0)
 
+#define WQ_UNBOUND		0u
+#define WQ_MEM_RECLAIM		0u
+struct workqueue_struct *alloc_workqueue(const char *name, unsigned int flags, int max_active, ...);
+void destroy_workqueue(struct workqueue_struct *q);
 bool queue_work(struct workqueue_struct *wq, struct work_struct *work);
 bool queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
 			unsigned long delay);
