@@ -435,6 +435,8 @@ static struct cachet_cache *cache_alloc(void)
 	INIT_LIST_HEAD(&cache->volumes);
 	spin_lock_init(&cache->objects_lock);
 	spin_lock_init(&cache->door_lock);
+	spin_lock_init(&cache->seal_lock);
+	INIT_LIST_HEAD(&cache->seal_jobs);
 	hash_init(cache->objects);
 	INIT_LIST_HEAD(&cache->withdrawing);
 	return cache;

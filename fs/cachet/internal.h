@@ -14,8 +14,8 @@
  *   cache->epoch_sem    read: while a record gets its epoch and is written
  *   cache->roll_lock    opening and closing segments
  *   cache->set_lock[]   a set of the index: read, change one record, write
- *   object->spin, cache->log_lock, cache->objects_lock, cache->door_lock: spinlocks,
- *	never nested
+ *   object->spin, cache->log_lock, cache->objects_lock, cache->door_lock, cache->seal_lock:
+ *	spinlocks, never nested
  *
  * The freeze protection of the cache's filesystem comes below all of these: see
  * cachet_io_write_iter().
@@ -237,7 +237,11 @@ struct cachet_cache {
 	/* seal.c */
 	struct rw_semaphore seal_sem;	/* Read: the sealer stays */
 	struct kthread_worker *sealer;
-	atomic_t	seal_queue;	/* Blocks to be read back */
+	struct kthread_work seal_work;	/* The first of seal_jobs */
+	spinlock_t	seal_lock;	/* Guards these */
+	struct list_head seal_jobs;	/* Blocks to be read back, in order */
+	u64		seal_queued;	/* How many there ever were, */
+	u64		seal_done;	/* and are no more */
 	atomic64_t	inline_bytes;	/* Held by fills that wait for their digest */
 	s64		inline_max;	/* Of these */
 	unsigned int	hurry;		/* The sealer's own: blocks until it gives way again */
@@ -435,6 +439,8 @@ int cachet_verify_block(struct cachet_obj *obj, u32 block);
 void cachet_verify_rest(struct cachet_obj *obj, u32 block, struct cachet_map *m, int parts);
 void cachet_corrupt(struct cachet_cache *cache, const struct cachet_map *m, u32 pages);
 int cachet_read_map(struct cachet_cache *cache, const struct cachet_map *m, u32 pages, void *buf);
+int cachet_verify_found(struct cachet_cache *cache, const u8 digest[CACHET_DIGEST_BYTES],
+			const struct cachet_piece *piece, u32 nr, void *buf);
 
 /* ---- heal.c ------------------------------------------------------------- */
 

@@ -160,11 +160,19 @@ static int copy_block(struct move *mv)
 	if (mv->old.flags & CACHET_REC_SEALED)
 		nr = cachet_content_find_for(mv->obj, mv->old.digest, cachet_map_pages(&mv->old),
 					     mv->new.piece);
-	if (nr) {
+	if (nr && cachet_map_pages(&mv->old) > mv->buf_pages)
+		return -EAGAIN;
+	if (nr)
+		ret = cachet_verify_found(mv->obj->cache, mv->old.digest, mv->new.piece, nr,
+					  mv->buf);
+	if (ret && ret != -EBADMSG)
+		return ret;
+	if (nr && !ret) {
 		mv->new.nr = nr;
 		mv->new.flags |= CACHET_REC_SHARED;
 		return 0;
 	}
+	ret = 0;
 	mv->copied = true;
 	mv->new.nr = 0;
 	mv->new.flags &= ~CACHET_REC_SHARED;

@@ -9,7 +9,8 @@
  *
  * A thread per cache does all hashing, at low priority: a fill never waits for
  * it. Only so many bytes may wait with their pages held; beyond that blocks are
- * written unsealed and are read back when the thread has time.
+ * written unsealed and are read back when the thread has time: one by one, and each
+ * only when no fill waits, for the pages of these are under write-back.
  *
  * A digest is only ever believed if it was computed here, over the bytes.
  */
@@ -19,7 +20,7 @@
 
 /* A block to be read back and sealed. */
 struct cachet_seal_job {
-	struct kthread_work work;
+	struct list_head link;		/* In cache->seal_jobs */
 	struct cachet_obj *obj;
 	u64	generation;		/* Of the object, when it was queued */
 	u32	block;
@@ -176,22 +177,33 @@ static void seal_fill_work(struct kthread_work *work)
 	struct cachet_fill *fill = container_of(work, struct cachet_fill, seal);
 	struct cachet_cache *cache = fill->obj->cache;
 	size_t bytes = (size_t)fill->len << CACHET_PAGE_SHIFT;
-	struct iov_iter iter = fill->iter;
+	struct iov_iter iter;
+	int ret;
 
 	set_priority(cache);
-	/*
-	 * Pages of the page cache may be written to while this reads them: only of a
-	 * copy are the digest and what is stored the same bytes.
-	 */
-	if (copy_from_iter(cache->seal_buffer, bytes, &iter) != bytes) {
-		atomic64_sub(bytes, &cache->inline_bytes);
+	do {
+		/*
+		 * Pages of the page cache may be written to while this reads them: only of a
+		 * copy are the digest and what is stored the same bytes.
+		 */
+		iter = fill->iter;
+		ret = copy_from_iter(cache->seal_buffer, bytes, &iter) == bytes ? 0 : -EFAULT;
+		if (ret)
+			break;
+		cachet_digest_buffer(cache->seal_buffer, bytes, fill->digest);
+		fill->nr = cachet_content_find_for(fill->obj, fill->digest, fill->len,
+						   fill->piece);
+		if (fill->nr)
+			ret = cachet_verify_found(cache, fill->digest, fill->piece, fill->nr,
+						  cache->seal_buffer);
+	} while (ret == -EBADMSG);	/* It is not found again */
+	atomic64_sub(bytes, &cache->inline_bytes);
+	if (ret) {
+		fill->nr = 0;
 		cachet_fill_submit(fill);
 		return;
 	}
-	atomic64_sub(bytes, &cache->inline_bytes);
-	cachet_digest_buffer(cache->seal_buffer, bytes, fill->digest);
 	fill->flags |= CACHET_FILL_SEALED;
-	fill->nr = cachet_content_find_for(fill->obj, fill->digest, fill->len, fill->piece);
 	note_duplicate(cache, fill->nr);
 	if (fill->nr) {
 		trace_cachet_fill(fill, CACHET_FILL_SHARED_WHY);
@@ -265,6 +277,11 @@ static void seal_block(struct cachet_seal_job *job, struct cachet_map *old,
 
 	*now = *old;
 	nr = cachet_content_find_for(obj, digest, pages, found);
+	ret = nr ? cachet_verify_found(cache, digest, found, nr, cache->seal_buffer) : 0;
+	if (ret == -EBADMSG)	/* Once more: it is not found again */
+		cachet_seal_later(obj, job->block);
+	if (ret)
+		return;
 	note_duplicate(cache, nr);
 	if (nr) {
 		memcpy(now->piece, found, nr * sizeof(found[0]));
@@ -317,10 +334,8 @@ out:
 		cachet_log_release(open);
 }
 
-static void seal_later_work(struct kthread_work *work)
+static void do_job(struct cachet_cache *cache, struct cachet_seal_job *job)
 {
-	struct cachet_seal_job *job = container_of(work, struct cachet_seal_job, work);
-	struct cachet_cache *cache = job->obj->cache;
 	struct cachet_map *maps;
 
 	set_priority(cache);
@@ -332,9 +347,29 @@ static void seal_later_work(struct kthread_work *work)
 			cachet_pin_block(job->obj, job->block, cache->seal_buffer);
 	}
 	kfree(maps);
-	atomic_dec(&cache->seal_queue);
 	cachet_object_put(job->obj, CACHET_REF_SEAL);
 	kfree(job);
+}
+
+static void seal_later_work(struct kthread_work *work)
+{
+	struct cachet_cache *cache = container_of(work, struct cachet_cache, seal_work);
+	struct cachet_seal_job *job;
+	bool more;
+
+	spin_lock(&cache->seal_lock);
+	job = list_first_entry(&cache->seal_jobs, struct cachet_seal_job, link);
+	list_del(&job->link);
+	spin_unlock(&cache->seal_lock);
+	do_job(cache, job);
+	spin_lock(&cache->seal_lock);
+	cache->seal_done++;
+	more = !list_empty(&cache->seal_jobs);
+	spin_unlock(&cache->seal_lock);
+	/* Behind the fills that have come meanwhile. */
+	if (more)
+		kthread_queue_work(cache->sealer, &cache->seal_work);
+	wake_up_all(&cache->idle_wait);
 	cond_resched();
 }
 
@@ -352,20 +387,30 @@ void cachet_seal_later(struct cachet_obj *obj, u32 block)
 	struct cachet_seal_job *job;
 
 	if (test_bit(CACHET_CACHE_LEAVING, &cache->flags) ||
-	    atomic_read(&cache->seal_queue) >= CACHET_SEAL_QUEUE)
+	    READ_ONCE(cache->seal_queued) - READ_ONCE(cache->seal_done) >= CACHET_SEAL_QUEUE)
 		return;
 	job = kmalloc(sizeof(*job), GFP_NOFS);
 	if (!job)
 		return;
-	kthread_init_work(&job->work, seal_later_work);
 	job->obj = cachet_object_get(obj, CACHET_REF_SEAL);
 	job->generation = READ_ONCE(obj->generation);
 	job->block = block;
-	atomic_inc(&cache->seal_queue);
-	kthread_queue_work(cache->sealer, &job->work);
+	spin_lock(&cache->seal_lock);
+	list_add_tail(&job->link, &cache->seal_jobs);
+	cache->seal_queued++;
+	spin_unlock(&cache->seal_lock);
+	kthread_queue_work(cache->sealer, &cache->seal_work);
 }
 
 /* ---- the thread --------------------------------------------------------- */
+
+/* Wait until the blocks that are queued by now have been read back. */
+static void wait_jobs(struct cachet_cache *cache)
+{
+	u64 queued = READ_ONCE(cache->seal_queued);
+
+	wait_event(cache->idle_wait, READ_ONCE(cache->seal_done) >= queued);
+}
 
 /**
  * cachet_seal_drain - wait until every complete block is sealed
@@ -382,8 +427,10 @@ int cachet_seal_drain(struct cachet_cache *cache)
 		/* A fill that was sealed may be published by the other queue. */
 		flush_workqueue(cache->wq);
 		kthread_flush_worker(cache->sealer);
+		wait_jobs(cache);
 		flush_workqueue(cache->wq);
 		kthread_flush_worker(cache->sealer);
+		wait_jobs(cache);
 		ret = 0;
 	}
 	up_read(&cache->seal_sem);
@@ -412,6 +459,7 @@ int cachet_seal_init(struct cachet_cache *cache)
 		cache->seal_buffer = NULL;
 		return PTR_ERR(worker);
 	}
+	kthread_init_work(&cache->seal_work, seal_later_work);
 	cache->sealer = worker;
 	cachet_worker_start(worker);
 	return 0;
@@ -424,8 +472,10 @@ int cachet_seal_init(struct cachet_cache *cache)
 void cachet_seal_exit(struct cachet_cache *cache)
 {
 	down_write(&cache->seal_sem);
-	if (cache->sealer)
+	if (cache->sealer) {
+		wait_jobs(cache);
 		kthread_destroy_worker(cache->sealer);
+	}
 	cache->sealer = NULL;
 	up_write(&cache->seal_sem);
 	kvfree(cache->seal_buffer);

@@ -168,6 +168,56 @@ void cachet_corrupt(struct cachet_cache *cache, const struct cachet_map *m, u32 
 			    cache->super.tag, pages, page);
 }
 
+/**
+ * cachet_verify_found - do the bytes behind a digest match it?
+ * @cache: cache
+ * @digest: computed here, of other bytes
+ * @piece: of cachet_content_find(), in order
+ * @nr: how many, from 1
+ * @buf: page-aligned, of the largest block
+ *
+ * For who is about to let a block be read from there, which was verified, if at all, where
+ * it is now. May sleep; the bytes are in @buf then.
+ *
+ * Return: 0: they do, or nobody wants to know; -EBADMSG: they do not, or can't be read, and
+ * are not found any more; -ENOMEM, -ESTALE and other: not now.
+ */
+int cachet_verify_found(struct cachet_cache *cache, const u8 digest[CACHET_DIGEST_BYTES],
+			const struct cachet_piece *piece, u32 nr, void *buf)
+{
+	struct cachet_key content = { .kind = CACHET_REC_CONTENT, .fp = digest };
+	u8 found[CACHET_DIGEST_BYTES];
+	struct cachet_map *m;
+	u32 pages;
+	int ret;
+
+	if (!cachet_must_verify(cache, CACHET_REC_SEALED, piece, nr))
+		return 0;
+	m = kmalloc(sizeof(*m), GFP_NOFS);
+	if (!m)
+		return -ENOMEM;
+	m->nr = nr;
+	memcpy(m->piece, piece, nr * sizeof(*piece));
+	pages = cachet_map_pages(m);
+	ret = cachet_read_map(cache, m, pages, buf);
+	if (!ret) {
+		cachet_count(cache, blocks_verified);
+		cachet_digest_buffer(buf, (size_t)pages << PAGE_SHIFT, found);
+		if (!memcmp(digest, found, sizeof(found))) {
+			remember(cache, m);
+		} else {
+			cachet_corrupt(cache, m, pages);
+			ret = -ENODATA;
+		}
+	}
+	if (ret == -ENODATA) {
+		cachet_index_drop(cache, &content);
+		ret = -EBADMSG;
+	}
+	kfree(m);
+	return ret;
+}
+
 /*
  * Do the bytes of a sealed block match its digest? Under the object's lock. A suspect
  * block that passes is recorded anew, and trusted from then on.
