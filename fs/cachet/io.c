@@ -280,6 +280,23 @@ static ssize_t read_alone(struct file *file, void *buf, size_t len, u64 pos)
 	return n;
 }
 
+/*
+ * Of many pages that could not be read together: those up to the first that can't be read
+ * alone, at *pos then.
+ */
+static int read_by_pages(struct file *file, void *buf, size_t len, u64 *pos)
+{
+	void *end = buf + len;
+	int ret = 0;
+
+	for (; buf < end; buf += CACHET_PAGE_BYTES, *pos += CACHET_PAGE_BYTES) {
+		ret = direct(file, buf, CACHET_PAGE_BYTES, *pos, 0);
+		if (ret)
+			break;
+	}
+	return ret;
+}
+
 /**
  * cachet_io_read - read a file of the cache through the page cache
  * @cache: cache
@@ -367,11 +384,14 @@ int cachet_io_direct(struct cachet_cache *cache, struct file *file, void *buf, s
 	const struct cred *cred = override_creds(cache->cred);
 	int ret = cachet_inject(site);
 
-	if (!ret && !write)
+	if (!ret && !write) {
 		ret = direct(file, buf, len, pos, 0);
-	else if (!ret)
+		if (ret && !harmless(ret))
+			ret = read_by_pages(file, buf, len, &pos);
+	} else if (!ret) {
 		ret = cachet_io_must_punt() ? punt(cache, fn, file, buf, len, pos) :
 					  fn(file, buf, len, pos);
+	}
 	revert_creds(cred);
 	return finish(cache, site, pos, ret);
 }

@@ -62,6 +62,12 @@ static int slot_read(struct cachet_cache *cache, u32 slot, struct cachet_volume_
 	return err;
 }
 
+/* Is there no volume in a slot, rather than one that can't be read now? */
+static bool slot_void(int err)
+{
+	return err == -ENOENT || err == -EBADMSG || err == -ESTALE;
+}
+
 static int slot_write(struct cachet_cache *cache, u32 slot, struct cachet_volume_data *v)
 {
 	u64 pos = cachet_volume_pos(&cache->geo, slot);
@@ -109,7 +115,7 @@ static int slot_find(struct cachet_cache *cache, const u8 *key, u8 len,
 	*ret_found = false;
 	for (slot = 0; slot < cache->geo.nr_volumes; slot++) {
 		err = slot_read(cache, slot, v);
-		if (err == -ENOENT || err == -EBADMSG || err == -ESTALE) {
+		if (slot_void(err)) {
 			if (empty < 0)
 				empty = slot;
 			if (err == -EBADMSG)
@@ -399,6 +405,10 @@ int cachet_volume_set_block(struct cachet_cache *cache, u64 id, u8 shift)
 		e = slot_read(cache, slot, v);
 		if (e == -ENOENT)
 			break;
+		if (e && !slot_void(e)) {
+			err = e;
+			break;
+		}
 		if (e || v->id != id)
 			continue;
 		v->block_shift = shift;
@@ -437,6 +447,8 @@ int cachet_volume_next(struct cachet_cache *cache, u64 after, struct cachet_volu
 		e = slot_read(cache, slot, v);
 		if (e == -ENOENT)
 			break;
+		if (e && !slot_void(e))
+			goto out;
 		if (e || v->id <= after || (best && v->id >= best))
 			continue;
 		best = v->id;
@@ -453,7 +465,9 @@ int cachet_volume_next(struct cachet_cache *cache, u64 after, struct cachet_volu
 			ret->nr_objects = atomic_read(&vol->nr_objects);
 		}
 	}
+	e = best ? 0 : -ENOENT;
+out:
 	mutex_unlock(&cache->volume_lock);
 	kfree(v);
-	return best ? 0 : -ENOENT;
+	return e;
 }

@@ -63,6 +63,9 @@ void cachet_event(struct cachet_cache *cache, enum cachet_event_type type, u64 a
 	if (type == CACHET_EVENT_CORRUPT && !disk_flips)
 		model_fail("a trusted block of %llu pages at data page %llu is not what its digest says",
 			   (unsigned long long)arg1, (unsigned long long)arg0);
+	if (type == CACHET_EVENT_UNREADABLE && !arg1 && disk_readable(arg0))
+		model_fail("page %llu of data can be read, and is said to be bad",
+			   (unsigned long long)arg0 / CACHET_PAGE_BYTES);
 	if (type == CACHET_EVENT_REUSED)
 		promise_reused |= 1u << arg0;
 }

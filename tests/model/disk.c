@@ -132,6 +132,12 @@ static bool readable(struct sim *s, u64 pos, size_t len)
 	return true;
 }
 
+/* The page of data there. */
+bool disk_readable(u64 pos)
+{
+	return readable(&sims[DISK_DATA], pos, CACHET_PAGE_BYTES);
+}
+
 /* To change a part of a page, its rest must be read. */
 static bool writable(struct sim *s, u64 pos, size_t len)
 {

@@ -69,6 +69,7 @@ extern u32 disk_starved;
 
 void disk_format(const struct cachet_geometry *geo);
 bool disk_in_flight(void);
+bool disk_readable(u64 pos);
 void disk_complete_one(void);
 void disk_flip(void);
 void disk_crash(void);
