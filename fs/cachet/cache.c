@@ -55,6 +55,9 @@ static void cache_free(struct kref *ref)
 	/* Who held a reference may have asked for a commit after the last one. */
 	cancel_delayed_work_sync(&cache->commit_work);
 	cancel_work_sync(&cache->reclaim_work);
+	/* What it runs may be on its way out, with files and credentials. */
+	destroy_workqueue(cache->io_wq);
+	destroy_workqueue(cache->wq);
 	cachet_log_free(cache);
 	cachet_verify_exit(cache);
 	put_file(cache->super_file);
@@ -63,8 +66,6 @@ static void cache_free(struct kref *ref)
 	put_cred(cache->cred);
 	for (i = 0; i < CACHET_SET_LOCKS; i++)
 		mutex_destroy(&cache->set_lock[i]);
-	destroy_workqueue(cache->io_wq);
-	destroy_workqueue(cache->wq);
 	free_percpu(cache->counters);
 	kfree(cache);
 	module_put(THIS_MODULE);
@@ -264,7 +265,7 @@ static int claim_files(struct cachet_cache *cache, struct cachet_attach *arg)
 				PROBLEM(arg, "these files are attached already, as %s",
 					other->super.tag);
 			else
-				PROBLEM(arg, "these files are just being attached");
+				PROBLEM(arg, "these files are just being attached, or detached");
 			return -EBUSY;
 		}
 	}
@@ -583,10 +584,10 @@ int cachet_cache_attach(struct cachet_attach *arg)
 	arg->took_ns = ktime_get_ns() - began;
 	pr_info("%s: attached in %llu us%s\n", cache->super.tag, arg->took_ns / 1000,
 		cache->crashed ? ", after a crash" : "");
-	cachet_event(cache, CACHET_EVENT_ATTACHED, 0, 0);
-	/* It may be detached from here on. */
+	/* It may be detached from here on, and by who hears of it be asked. */
 	mutex_lock(&control_lock);
 	set_bit(CACHET_CACHE_ATTACHED, &cache->flags);
+	cachet_event(cache, CACHET_EVENT_ATTACHED, 0, 0);
 	mutex_unlock(&control_lock);
 	return 0;
 
@@ -650,6 +651,9 @@ static int detach(struct cachet_cache *cache)
 	forget_fscache(cache);
 	/* Before its name and its files are free for another one. */
 	cachet_stats_del(cache);
+	mutex_lock(&control_lock);
+	clear_bit(CACHET_CACHE_ATTACHED, &cache->flags);
+	mutex_unlock(&control_lock);
 	fscache_relinquish_cache(fscache);
 	disclaim_files(cache);
 	cachet_event(cache, CACHET_EVENT_DETACHED, 0, 0);

@@ -502,6 +502,7 @@ struct cachet_fill {
 int cachet_seal_init(struct cachet_cache *cache);
 void cachet_seal_exit(struct cachet_cache *cache);
 bool cachet_seal_fill(struct cachet_fill *fill);
+u32 cachet_seal_waiting(const struct cachet_cache *cache);
 void cachet_seal_later(struct cachet_obj *obj, u32 block);
 int cachet_seal_drain(struct cachet_cache *cache);
 int cachet_content_find(struct cachet_cache *cache, const u8 digest[CACHET_DIGEST_BYTES],
@@ -664,6 +665,7 @@ static inline void cachet_inject_exit(void) { }
 extern const struct fscache_cache_ops cachet_fscache_ops;
 
 bool cachet_netfs_is(const struct super_block *sb);
+bool cachet_written_meanwhile(const struct fscache_cookie *cookie);
 int cachet_netfs_begin(struct file *file, struct netfs_cache_resources *cres,
 		       struct cachet_obj **ret_obj);
 void cachet_netfs_end(struct netfs_cache_resources *cres);

@@ -56,6 +56,9 @@ int cachet_io_believe_disk(struct file *file)
 	/* What fails now is as good as lost before. */
 	filemap_fdatawrite(mapping);
 	filemap_fdatawait_keep_errors(mapping);
+	/* Nobody may have been told yet: else the first commit would be. */
+	pr_info("%pD: writes have failed (%d): it is read from disk again\n", file,
+		file_check_and_advance_wb_err(file));
 	return invalidate_inode_pages2(mapping);
 }
 

@@ -407,16 +407,24 @@ bool cachet_object_lookup(struct fscache_cookie *cookie)
 	spin_unlock(&cache->objects_lock);
 	fscache_count_object(cookie->volume->cache);
 	cookie->cache_priv = obj;
+	if (cachet_written_meanwhile(cookie)) {
+		mutex_lock(&obj->lock);
+		cachet_object_drop(obj);
+		mutex_unlock(&obj->lock);
+	}
 	trace_cachet_object(obj, why);
 	return true;
 }
 
-/* Withdrawal of a file with local writes: does the server have them all? */
-static void end_session(struct cachet_obj *obj, struct fscache_cookie *cookie,
+/*
+ * Withdrawal of a file with local writes, or that may be dirty with such as have not come here:
+ * does the server have them all?
+ */
+static void end_session(struct cachet_obj *obj, struct fscache_cookie *cookie, bool used,
 			const struct cachet_coherency *coherency, loff_t size)
 {
 	/* Users are left (detach): dirty pages may still be on their way. */
-	if (atomic_read(&cookie->n_active)) {
+	if (used) {
 		obj->session = 0;
 		empty(obj, cachet_new_generation(obj->cache), obj->block_shift);
 		obj->flags |= CACHET_OBJ_DEAD;
@@ -453,12 +461,17 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 	struct cachet_cache *cache = obj->cache;
 	struct cachet_coherency coherency;
 	loff_t size;
+	bool used;
 
 	spin_lock(&cache->objects_lock);
 	list_del_init(&obj->link);
 	spin_unlock(&cache->objects_lock);
 
 	cachet_coherency_of_cookie(cookie, &coherency, &size);
+	used = atomic_read(&cookie->n_active);
+	/* All is written back; and fscache would not say again when the next one begins. */
+	if (!used)
+		clear_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags);
 	mutex_lock(&obj->lock);
 	if (test_bit(FSCACHE_COOKIE_RETIRED, &cookie->flags)) {
 		struct cachet_key key = { .kind = CACHET_REC_OBJECT, .fp = obj->fp };
@@ -469,8 +482,8 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 		obj->flags &= ~CACHET_OBJ_PINNED;
 		cachet_index_drop(cache, &key);
 		trace_cachet_object(obj, CACHET_OBJECT_RETIRED);
-	} else if (obj->session) {
-		end_session(obj, cookie, &coherency, size);
+	} else if (obj->session || (used && test_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags))) {
+		end_session(obj, cookie, used, &coherency, size);
 	} else if (!cachet_coherent(&obj->coherency, &coherency) || obj->size != size) {
 		/*
 		 * The file has other attributes than when it was read last. Whether its

@@ -358,9 +358,12 @@ static void seal_later_work(struct kthread_work *work)
 	bool more;
 
 	spin_lock(&cache->seal_lock);
-	job = list_first_entry(&cache->seal_jobs, struct cachet_seal_job, link);
-	list_del(&job->link);
+	job = list_first_entry_or_null(&cache->seal_jobs, struct cachet_seal_job, link);
+	if (job)
+		list_del(&job->link);
 	spin_unlock(&cache->seal_lock);
+	if (!job)	/* Done before who added it came to queue this */
+		return;
 	do_job(cache, job);
 	spin_lock(&cache->seal_lock);
 	cache->seal_done++;
@@ -371,6 +374,19 @@ static void seal_later_work(struct kthread_work *work)
 		kthread_queue_work(cache->sealer, &cache->seal_work);
 	wake_up_all(&cache->idle_wait);
 	cond_resched();
+}
+
+/**
+ * cachet_seal_waiting - how many blocks are to be read back?
+ * @cache: cache
+ *
+ * Any context. It may be out of date at once.
+ */
+u32 cachet_seal_waiting(const struct cachet_cache *cache)
+{
+	u64 done = smp_load_acquire(&cache->seal_done);	/* First: it follows the other */
+
+	return READ_ONCE(cache->seal_queued) - done;
 }
 
 /**
@@ -387,7 +403,7 @@ void cachet_seal_later(struct cachet_obj *obj, u32 block)
 	struct cachet_seal_job *job;
 
 	if (test_bit(CACHET_CACHE_LEAVING, &cache->flags) ||
-	    READ_ONCE(cache->seal_queued) - READ_ONCE(cache->seal_done) >= CACHET_SEAL_QUEUE)
+	    cachet_seal_waiting(cache) >= CACHET_SEAL_QUEUE)
 		return;
 	job = kmalloc(sizeof(*job), GFP_NOFS);
 	if (!job)
@@ -404,34 +420,29 @@ void cachet_seal_later(struct cachet_obj *obj, u32 block)
 
 /* ---- the thread --------------------------------------------------------- */
 
-/* Wait until the blocks that are queued by now have been read back. */
-static void wait_jobs(struct cachet_cache *cache)
-{
-	u64 queued = READ_ONCE(cache->seal_queued);
-
-	wait_event(cache->idle_wait, READ_ONCE(cache->seal_done) >= queued);
-}
-
 /**
  * cachet_seal_drain - wait until every complete block is sealed
  * @cache: attached
  *
- * Return: 0; -ESHUTDOWN: it is being detached.
+ * Return: 0; -ESHUTDOWN: it is being detached; -EINTR: a fatal signal.
  */
 int cachet_seal_drain(struct cachet_cache *cache)
 {
-	int ret = -ESHUTDOWN;
+	unsigned int turn;
+	int ret = 0;
+	u64 queued;
 
 	down_read(&cache->seal_sem);
-	if (cache->sealer) {
-		/* A fill that was sealed may be published by the other queue. */
+	if (!cache->sealer)
+		ret = -ESHUTDOWN;
+	/* A fill that was sealed may be published by the other queue. */
+	for (turn = 0; !ret && turn < 2; turn++) {
 		flush_workqueue(cache->wq);
 		kthread_flush_worker(cache->sealer);
-		wait_jobs(cache);
-		flush_workqueue(cache->wq);
-		kthread_flush_worker(cache->sealer);
-		wait_jobs(cache);
-		ret = 0;
+		queued = READ_ONCE(cache->seal_queued);
+		if (wait_event_killable(cache->idle_wait,
+					READ_ONCE(cache->seal_done) >= queued))
+			ret = -EINTR;
 	}
 	up_read(&cache->seal_sem);
 	return ret;
@@ -473,7 +484,7 @@ void cachet_seal_exit(struct cachet_cache *cache)
 {
 	down_write(&cache->seal_sem);
 	if (cache->sealer) {
-		wait_jobs(cache);
+		wait_event(cache->idle_wait, !cachet_seal_waiting(cache));
 		kthread_destroy_worker(cache->sealer);
 	}
 	cache->sealer = NULL;

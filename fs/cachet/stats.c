@@ -57,7 +57,7 @@ void cachet_status_fill(struct cachet_cache *cache, struct cachet_status *ret)
 	mutex_lock(&cache->volume_lock);
 	ret->nr_volumes = list_count_nodes(&cache->volumes);
 	mutex_unlock(&cache->volume_lock);
-	ret->seal_queue = READ_ONCE(cache->seal_queued) - READ_ONCE(cache->seal_done);
+	ret->seal_queue = cachet_seal_waiting(cache);
 	ret->flags = cachet_cache_out(cache) ? CACHET_STATUS_OUT : 0;
 	if (cache->crashed)
 		ret->flags |= CACHET_STATUS_CRASHED;

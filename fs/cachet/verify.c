@@ -210,10 +210,8 @@ int cachet_verify_found(struct cachet_cache *cache, const u8 digest[CACHET_DIGES
 			ret = -ENODATA;
 		}
 	}
-	if (ret == -ENODATA) {
-		cachet_index_drop(cache, &content);
-		ret = -EBADMSG;
-	}
+	if (ret == -ENODATA)
+		ret = cachet_index_drop(cache, &content) ?: -EBADMSG;
 	kfree(m);
 	return ret;
 }

@@ -153,6 +153,7 @@ static void begin_session(u32 file)
 		return;
 	promise_forget(file);
 	client[file].session = true;
+	set_bit(FSCACHE_COOKIE_LOCAL_WRITE, &client[file].cookie.flags);
 	/* Its head may not be written, and that is heard of by nobody. */
 	disk_starved = one_in(8);
 	cachet_object_begin_session(object_of(file));
@@ -163,6 +164,12 @@ static void begin_session(u32 file)
 bool cachet_changes_are_told(const u8 *key)
 {
 	return true;
+}
+
+/* Whoever writes here waits for the lookup. */
+bool cachet_written_meanwhile(const struct fscache_cookie *cookie)
+{
+	return false;
 }
 
 bool cachet_netfs_is(const struct super_block *sb)

@@ -4,9 +4,10 @@
 #
 # netfs has what it reads from 9p, SMB and AFS copied to the cache by way of write-back, and
 # tells fscache as if it had been written. A file that is only read has no session for that: it
-# can be pinned while it is open, and a detach leaves what is cached of it. And a file that is
-# dirty when the cache is attached has one, though nobody tells the cache so again: else what
-# the server may not have got would count after a crash (invariant 10).
+# can be pinned while it is open, and a detach leaves what is cached of it. Of one that is dirty
+# when the cache goes nothing old is shown by the next one, whenever it is written back; and it has
+# a session there, though nobody tells the cache so again: else what the server may not have
+# got would count after a crash (invariants 1, 10).
 
 . "$(dirname "$0")/lib.sh"
 
@@ -40,26 +41,40 @@ assert_eq "$(netfs_stat DL)" "$before" "times the server was asked, the file ope
 assert_eq "$(counter copied lookups_unacked)" 0 "files emptied for writes the server may not have"
 exec 5<&-
 
-# --- dirty when the cache comes ---
-assert_same /mnt/net/written /run/written
-drop_caches
+# --- dirty when the cache goes ---
 # So that nothing is written back before its time.
 echo 100000 >/proc/sys/vm/dirty_writeback_centisecs
 at_exit eval 'echo 500 >/proc/sys/vm/dirty_writeback_centisecs'
-random_file /run/new 200K 3
-dd if=/run/new of=/run/written bs=64K conv=notrunc status=none
-exec 5<>/mnt/net/written	# To close it would write it back
-cat /run/new >&5
-! cmp -s /mnt/server/dir/written /run/written || fail "it is on the server already"
-cachectl detach copied
-cachectl attach "$(cachet_dir copied)"
-exec 6</mnt/net/written	# Now it is looked up
-sync
-assert_same /mnt/server/dir/written /run/written
-assert_ge "$(counter copied bytes_filled)" 204800 "bytes handed to the cache"
-assert_eq "$(counter copied objects_dirty)" 1 "sessions of a file that was dirty"
-drop_caches
-assert_same /dev/fd/6 /run/written
-exec 5<&- 6<&-
-drop_caches
-assert_same /mnt/net/written /run/written
+
+# dirty WHEN: is it written back? While there is no cache, before the file is looked up in the
+# next one, or after that.
+dirty() {
+	assert_same /mnt/net/written /run/written "$1, at first"
+	drop_caches
+	cachectl sync --seal copied
+	assert_eq "$(stat_of /mnt/net/written cached_bytes)" 307200 "$1: bytes that are cached"
+	dd if=/dev/urandom of=/run/new bs=200K count=1 status=none
+	dd if=/run/new of=/run/written bs=64K conv=notrunc status=none
+	exec 5<>/mnt/net/written	# To close it would write it back
+	cat /run/new >&5
+	! cmp -s /mnt/server/dir/written /run/written || fail "$1: it is on the server already"
+	cachectl detach copied
+	[ "$1" != without ] || sync
+	cachectl attach "$(cachet_dir copied)"
+	[ "$1" != before ] || sync
+	exec 6</mnt/net/written	# Now it is looked up
+	[ "$1" != after ] || sync
+	assert_same /mnt/server/dir/written /run/written "$1: on the server"
+	if [ "$1" = after ]; then
+		assert_ge "$(counter copied bytes_filled)" 204800 "bytes handed to the cache"
+		assert_eq "$(counter copied objects_dirty)" 1 "sessions of a file that was dirty"
+	fi
+	drop_caches
+	assert_same /dev/fd/6 /run/written "$1: as it was opened"
+	exec 5<&- 6<&-
+	drop_caches
+	assert_same /mnt/net/written /run/written "$1: opened anew"
+}
+dirty without
+dirty before
+dirty after

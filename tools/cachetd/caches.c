@@ -147,6 +147,8 @@ unsigned int caches_detach(struct caches *caches)
 			log_info("cache %s: detached", tag);
 		} else if (err == -ENOENT || err == -ENODEV) {
 			log_notice("cache %s: somebody else has detached it", tag);
+		} else if (err == -ESHUTDOWN) {
+			log_notice("cache %s: somebody else is detaching it", tag);
 		} else {
 			log_error("cache %s: can't be detached: %s; it may still be attached: see the kernel log, then 'cachectl detach %s'",
 				  tag, strerror(-err), tag);

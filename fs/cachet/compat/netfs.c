@@ -334,8 +334,10 @@ static void prepare_to_write(struct fscache_cookie *cookie)
 /* Does the server get these bytes, too? Else they have come from there. */
 static bool is_local_write(const struct netfs_io_request *wreq)
 {
+	/* Ceph lets programs store through mappings of what is just being copied. */
 	if (wreq->origin == NETFS_PGPRIV2_COPY_TO_CACHE)
-		return false;
+		return wreq->inode->i_sb->s_magic == CEPH_SUPER_MAGIC &&
+			inode_is_open_for_write(wreq->inode);
 	/* Of both kinds, if there are some to be written among those to be copied. */
 	return wreq->origin != NETFS_WRITEBACK ||
 		test_bit(NETFS_RREQ_UPLOAD_TO_SERVER, &wreq->flags);
@@ -450,8 +452,9 @@ static void netfs_issue_write(struct netfs_io_subrequest *subreq)
 	struct netfs_io_stream *stream = &wreq->io_streams[subreq->stream_nr];
 	struct netfs_cache_resources *cres = &wreq->cache_resources;
 	struct cachet_done done = { .fn = subreq_done, .priv = subreq };
+	bool local = is_local_write(wreq);
 	/* Anything else may be what this machine wrote. */
-	bool from_server = wreq->origin == NETFS_PGPRIV2_COPY_TO_CACHE;
+	bool from_server = wreq->origin == NETFS_PGPRIV2_COPY_TO_CACHE && !local;
 	size_t len = subreq->len, skip, tail, good;
 	loff_t start = subreq->start;
 
@@ -464,7 +467,7 @@ static void netfs_issue_write(struct netfs_io_subrequest *subreq)
 		subreq_end(subreq, len);
 		return;
 	}
-	if (is_local_write(wreq))
+	if (local)
 		cachet_object_begin_session(cres_obj(cres));
 	good = bytes_current(subreq, cres_obj(cres));
 	if (good < len) {
@@ -536,14 +539,51 @@ static void forget_refused(struct netfs_cache_resources *cres)
 	mutex_unlock(&obj->lock);
 }
 
+/*
+ * What was read is copied: if it was that alone for which fscache takes the file to be written to,
+ * it is not. Who opens it for writing, or makes it dirty, does so first, and says it then.
+ */
+static void forget_copied(struct netfs_cache_resources *cres)
+{
+	const struct netfs_io_request *wreq =
+		container_of(cres, struct netfs_io_request, cache_resources);
+	struct fscache_cookie *cookie = cres->cache_priv;
+
+	if (is_local_write(wreq))
+		return;
+	clear_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags);
+	smp_mb__after_atomic();	/* Clear, then look: they do the reverse */
+	if (inode_is_open_for_write(wreq->inode) ||
+	    mapping_tagged(wreq->inode->i_mapping, PAGECACHE_TAG_DIRTY))
+		set_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags);
+}
+
+/**
+ * cachet_written_meanwhile - may a file have been written to while it was looked up?
+ * @cookie: with an object from now on
+ *
+ * Any context. What was written then the object knows nothing of.
+ */
+bool cachet_written_meanwhile(const struct fscache_cookie *cookie)
+{
+#ifdef CACHET_HAVE_WRITES_PAST_LOOKUP
+	smp_mb();	/* A write looks for the object after this is set */
+	return test_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags);
+#else
+	return false;
+#endif
+}
+
 /* ---- operations --------------------------------------------------------- */
 
 static void netfs_end_operation(struct netfs_cache_resources *cres)
 {
 	struct fscache_cookie *cookie = cres->cache_priv;
 
-	if (test_bit(PRIV_WRITES, (unsigned long *)&cres->cache_priv2))
+	if (test_bit(PRIV_WRITES, (unsigned long *)&cres->cache_priv2)) {
 		forget_refused(cres);
+		forget_copied(cres);
+	}
 	if (cres->cache_priv2)
 		count_out(cres, cookie->cache_priv);
 	/*

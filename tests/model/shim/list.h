@@ -66,6 +66,8 @@ static inline void list_move_tail(struct list_head *n, struct list_head *before)
 }
 
 #define list_entry(p, type, member)	container_of(p, type, member)
+#define list_first_entry_or_null(head, type, member) \
+	(list_empty(head) ? NULL : list_first_entry(head, type, member))
 #define list_first_entry(l, type, member) list_entry((l)->next, type, member)
 #define list_for_each_entry(p, l, member) \
 	for (p = list_entry((l)->next, typeof(*p), member); &p->member != (l); \

@@ -132,6 +132,7 @@ struct kiocb {
 #define errseq_check(err, since)	((void)(err), 0)
 #define filemap_fdatawrite(mapping)	((void)(mapping))
 #define filemap_fdatawait_keep_errors(mapping)	((void)(mapping))
+#define file_check_and_advance_wb_err(file)	((void)(file), 0)
 #define invalidate_inode_pages2(mapping)	((void)(mapping), 0)
 
 ssize_t kernel_read(struct file *file, void *buf, size_t len, loff_t *pos);
@@ -163,7 +164,8 @@ struct fscache_cookie {
 	refcount_t ref;
 	atomic_t n_active;
 	unsigned long flags;
-#define FSCACHE_COOKIE_RETIRED		0
+#define FSCACHE_COOKIE_LOCAL_WRITE	0
+#define FSCACHE_COOKIE_RETIRED		1
 	u8 key_len, aux_len;
 	u8 key[16];
 	u8 inline_aux[16];

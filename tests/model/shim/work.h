@@ -146,6 +146,8 @@ bool model_run_one(void);
 				model_fail("waiting for ever for %s", #cond); \
 	} while (0)
 
+#define wait_event_killable(q, cond)	({ wait_event(q, cond); 0; })
+
 void kthread_init_work(struct kthread_work *work, void (*fn)(struct kthread_work *work));
 void kthread_queue_work(struct kthread_worker *worker, struct kthread_work *work);
 void kthread_flush_worker(struct kthread_worker *worker);
