@@ -542,6 +542,8 @@ static void forget_refused(struct netfs_cache_resources *cres)
 /*
  * What was read is copied: if it was that alone for which fscache takes the file to be written to,
  * it is not. Who opens it for writing, or makes it dirty, does so first, and says it then.
+ *
+ * Those who make such requests keep the inode until they have ended. NFS does not, and has others.
  */
 static void forget_copied(struct netfs_cache_resources *cres)
 {
@@ -549,7 +551,7 @@ static void forget_copied(struct netfs_cache_resources *cres)
 		container_of(cres, struct netfs_io_request, cache_resources);
 	struct fscache_cookie *cookie = cres->cache_priv;
 
-	if (is_local_write(wreq))
+	if (wreq->origin != NETFS_WRITEBACK || is_local_write(wreq))
 		return;
 	clear_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags);
 	smp_mb__after_atomic();	/* Clear, then look: they do the reverse */
