@@ -19,6 +19,7 @@
 block=262144
 large=(60 50 40)	# MiB
 [ "$VM_KERNEL" != stock ] || large=(6)
+[ "$VM_KERNEL" != uml-debug ] || large=(24 16)
 
 make_xfs server 1024
 mkdir -p /mnt/server/one /mnt/server/two /mnt/server/three

@@ -11,7 +11,7 @@
 
 make_xfs server 512
 real_tree /mnt/server/dir small
-[ "$VM_KERNEL" != stock ] || rm -r /mnt/server/dir/include/net
+[ "$VM_KERNEL" = uml ] || rm -r /mnt/server/dir/include/net
 random_file /mnt/server/dir/large $((9 << 20 | 12345))
 # XFS moves the change attribute once more when it writes the data back.
 sync

@@ -5,7 +5,7 @@
 # cpus: 2
 # kernel-args: mem=1200M
 # timeout: 120
-# lasts: 60 1800
+# lasts: 40 1800
 #
 # Invariants 1, 3, 4, 13, 15, 16, 19 under load. Processes read, map, write, cut, punch the
 # files of three mounts, and those of NFS change at the server, too; of each sector it is

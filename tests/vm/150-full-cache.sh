@@ -11,7 +11,7 @@
 . "$(dirname "$0")/lib.sh"
 
 size_mb=96 nr=36 each=8M cold=2 segment=2M
-[ "$VM_KERNEL" != stock ] || size_mb=16 nr=12 each=4M cold=1 segment=1M
+[ "$VM_KERNEL" = uml ] || size_mb=16 nr=12 each=4M cold=1 segment=1M
 
 make_xfs server 1024
 mkdir /mnt/server/set

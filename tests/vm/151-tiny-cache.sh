@@ -10,7 +10,7 @@
 . "$(dirname "$0")/lib.sh"
 
 times=3
-[ "$VM_KERNEL" != stock ] || times=2
+[ "$VM_KERNEL" = uml ] || times=2
 make_xfs server 1024
 nfs_server_start
 mkdir /mnt/server/tree
