@@ -5,7 +5,7 @@
 #
 # A server of 9p stops to answer while a file is read: a detach of the cache in use waits for
 # it. So does one of a cache whose filesystem is frozen while it is written to. Meanwhile other
-# caches are asked, committed, detached, attached and used, the one in question is asked, too,
+# caches are asked, committed, detached and attached, the one in question is asked, too,
 # and who detaches it once more is told what it waits for (invariants 13, 16, 20). Once the
 # server answers, or the filesystem is thawed, the detach ends in order.
 
