@@ -33,11 +33,7 @@ net_mount_as -t 9p \
 	127.0.0.1
 
 # disk MS: a read takes so long.
-disk() {
-	dmsetup suspend --nolockfs slow
-	dmsetup load slow --table "0 $sectors delay $device 0 $1 $device 0 0"
-	dmsetup resume slow
-}
+disk() { dm_change slow "0 $sectors delay $device 0 $1 $device 0 0"; }
 
 /run/net-mount
 at_exit try_umount /mnt/net

@@ -11,8 +11,9 @@
 # is written back in between. Some time the power goes, and what the drive had not
 # flushed is there, or not, or in part, sector by sector (invariants 1, 3, 4, 6, 7, 8).
 # Then the cache is clean to `cachectl check`, attaches about as quickly as when it
-# was empty, and each byte is the server's. Two files were pinned before the first cut:
-# they are pinned after each (invariants 9, 25), and nothing of them comes from the server.
+# was empty, and each byte is the server's. Files of NFS, SMB and 9p were pinned before the
+# first cut: they are pinned after each (invariants 9, 25), and nothing of them comes from
+# the server.
 # 3 cuts, 100 with --full.
 #
 # The server's disk is the same one. So that it can't lose what a client has seen:
@@ -23,13 +24,18 @@
 
 cuts=${VM_FULL:+100}
 cuts=${cuts:-3}
-cache=/mnt/disk/cache tree=/mnt/disk/tree
+cache=/mnt/disk/cache tree=/mnt/disk/tree others=/mnt/disk/others
 files=24
+# What is pinned: where it is seen, and what it is.
+declare -A kept=(
+	[/mnt/nfs/keep0]=$tree/keep0 [/mnt/nfs/keep1]=$tree/keep1
+	[/mnt/smb/keep]=$others/keep [/mnt/9p/keep]=$others/keep
+)
 
 [ "$PHASE" != 1 ] || mkfs_xfs "$(vm_disk)" 1000
 mount_volume "$(vm_disk)" /mnt/disk
 if [ "$PHASE" = 1 ]; then
-	mkdir "$tree"
+	mkdir "$tree" "$others"
 	# Every second one has two MiB and half of that of the next, or twelve pages and less.
 	random_file /run/all 26M
 	for ((i = 0; i < files; i++)); do
@@ -38,10 +44,13 @@ if [ "$PHASE" = 1 ]; then
 	done
 	random_file "$tree/keep0" 700001
 	random_file "$tree/keep1" 5003
+	random_file "$others/keep" 300007
 	sync
 fi
 nfs_server_start
 nfs_export tree "$tree"
+smb_share others "$others"
+p9_serve
 # shellcheck disable=SC2119
 cachet_load
 if [ "$PHASE" = 1 ]; then
@@ -57,19 +66,27 @@ ms=$(($(json_value took_ns </run/attached) / 1000000))
 [ "$PHASE" != 1 ] || echo "$ms" >/mnt/disk/attach_ms
 assert_le "$ms" "$(($(cat /mnt/disk/attach_ms) * 5 + 500))" "cut $((PHASE - 1)): milliseconds to attach"
 nfs_mount tree /mnt/nfs
+mkdir -p /mnt/smb /mnt/9p
+mount -t cifs -o vers=3.1.1,guest,fsc //127.0.0.1/others /mnt/smb
+at_exit try_umount /mnt/smb
+mount -t 9p \
+	-o "trans=tcp,version=9p2000.L,aname=$others,uname=root,access=client,cache=fscache,ignoreqv" \
+	127.0.0.1 /mnt/9p
+at_exit try_umount /mnt/9p
 
 if [ "$PHASE" = 1 ]; then
-	cat /mnt/nfs/keep* >/dev/null
+	cat "${!kept[@]}" >/dev/null
+	drop_caches
 	cachectl sync --seal cut
-	"$VM_HELPERS/pins" pin /mnt/nfs/keep* >/run/pins
+	"$VM_HELPERS/pins" pin "${!kept[@]}" >/run/pins
 	cachectl sync cut
 else
 	missed=$(counter cut bytes_missed)
-	for file in keep0 keep1; do
-		cachectl stat --json "/mnt/nfs/$file" >/run/stat
+	for file in "${!kept[@]}"; do
+		cachectl stat --json "$file" >/run/stat
 		assert_eq "$(json_value pinned_bytes </run/stat)" \
-			$((($(stat -c %s "$tree/$file") + 4095) / 4096 * 4096)) "cut $((PHASE - 1)): $file: bytes pinned"
-		cat "/mnt/nfs/$file" >/dev/null
+			$((($(stat -c %s "${kept[$file]}") + 4095) / 4096 * 4096)) "cut $((PHASE - 1)): $file: bytes pinned"
+		assert_same "$file" "${kept[$file]}" "cut $((PHASE - 1)): $file"
 	done
 	assert_eq "$(counter cut bytes_missed)" "$missed" "cut $((PHASE - 1)): bytes that were pinned, from the server"
 fi
@@ -158,5 +175,7 @@ assert_gt "$(awk '{ n += $1 } END { printf "%d", n / 1024 }' /mnt/disk/served)" 
 	"KiB that the cache still had after the cuts"
 cases "$cuts" "power cuts"
 nfs_umount /mnt/nfs
+umount /mnt/smb
+umount /mnt/9p
 cachectl detach cut
 cachectl check --digests "$cache" || fail "check --digests after all cuts: exit code $?"

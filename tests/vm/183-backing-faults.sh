@@ -76,13 +76,6 @@ write_on() {
 pieces() { cat /run/write.pieces; }
 five_more() { [ -s /run/write.failed ] || [ "$(pieces)" -ge $(($1 + 5)) ]; }
 
-# table TABLE: the disk becomes that, also for what is under way
-table() {
-	dmsetup suspend --nolockfs disk
-	dmsetup load disk --table "$1"
-	dmsetup resume disk
-}
-
 n=0
 new_file() {
 	n=$((n + 1))
@@ -150,7 +143,7 @@ fault() {
 	umount_both
 	cachectl detach bad 2>/dev/null && fail "$what: detached in order"
 	umount /mnt/disk
-	table "$linear"
+	dm_change disk "$linear"
 	volume
 	cachectl check $dir || fail "$what: check: exit code $?"
 	cachectl attach $dir
@@ -194,8 +187,8 @@ mount_bad
 unharmed "read-only no more"
 
 # --- faults ---
-all_fail() { table "0 $sectors error"; }
-writes_fail() { table "0 $sectors flakey $device 0 0 3600 1 error_writes"; }
+all_fail() { dm_change disk "0 $sectors error"; }
+writes_fail() { dm_change disk "0 $sectors flakey $device 0 0 3600 1 error_writes"; }
 shut_down() { xfs_io -x -c "shutdown ${1:-}" /mnt/disk; }
 fault "the disk vanishes" all_fail
 fault "all writes fail" writes_fail

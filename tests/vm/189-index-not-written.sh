@@ -42,12 +42,6 @@ awk -v device="$device" -v sectors=$sectors '
 	/run/extents >/run/failing
 cat /run/failing
 
-table() {
-	dmsetup suspend --nolockfs disk
-	dmsetup load disk --table "$1" || note "no such table"
-	dmsetup resume disk
-}
-
 cachectl attach --commit-interval 600s "$dir"
 at_exit cachet_detach bad
 nfs_mount tree /mnt/nfs
@@ -60,13 +54,13 @@ look() {
 look f0 f1 f2
 cachectl sync --seal bad
 
-table "$(cat /run/failing)"
+dm_change disk "$(cat /run/failing)"
 look f3 f4 f5 f6
 cachectl sync --seal bad 2>/run/err && fail "committed to a disk that takes nothing"
 assert_eq "$(status_of bad out_of_service)" true "out of service"
 nfs_umount /mnt/nfs
 cachectl detach bad 2>/run/err && fail "detached in order"
-table "$linear"
+dm_change disk "$linear"
 
 # what DIR: all that index says there of files and volumes, in words. (What it says of
 # segments the attach writes anew.)

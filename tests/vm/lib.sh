@@ -177,6 +177,16 @@ dm_device() {
 	at_exit dmsetup remove --retry "$1"
 }
 
+# dm_change NAME TABLE: it becomes that, also for what is under way.
+dm_change() {
+	dmsetup suspend --nolockfs "$1"
+	dmsetup load "$1" --table "$2" || {
+		dmsetup resume "$1"
+		fail "$1: no such table: $2"
+	}
+	dmsetup resume "$1"
+}
+
 # mkfs_xfs DEVICE SIZE_MB: an XFS of that size. mkfs wants 300 MB, or persuasion.
 mkfs_xfs() {
 	local small=()
