@@ -162,15 +162,18 @@ static u64 bad_places(void)
 	return counter(CACHET_N_io_errors) + counter(CACHET_N_digest_mismatches);
 }
 
-/* A program reads a file: what is no good comes from the server, and goes elsewhere. */
+/*
+ * A program reads a file: what is no good comes from the server, and goes elsewhere. Nor
+ * does what the server sent come to lie where others of the same content have rotted.
+ */
 void check_file(u32 file)
 {
 	u64 bad = bad_places();
 	u32 n;
 
 	read_file(file);
-	for (n = 0; bad_places() > bad && pages_refill(file); n++) {
-		if (n == 12)
+	for (n = 0; (bad_places() > bad || (!n && disk_flips)) && pages_refill(file); n++) {
+		if (n == (disk_rots ? 12 : 1))
 			model_fail("file %u: what is no good is found again and again", file);
 		bad = bad_places();
 		read_file(file);
