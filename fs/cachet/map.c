@@ -17,21 +17,25 @@ static bool local_counts(const struct cachet_obj *obj, u32 session)
 	return session <= READ_ONCE(obj->acked) || session == READ_ONCE(obj->session);
 }
 
-/* Pieces whose segment was reused are no pieces. */
+/*
+ * Pieces whose segment was reused are no pieces. What is left of a sealed block has no digest
+ * any more: where such blocks are verified before they are read, that can't be. Nor may it be
+ * sealed again, by a digest of what it has become.
+ */
 static void drop_stale(struct cachet_cache *cache, struct cachet_map *m)
 {
-	bool suspect = m->flags & CACHET_MAP_SUSPECT;
 	unsigned int i, n = 0;
 
 	for (i = 0; i < m->nr; i++)
 		if (cachet_seg_current(cache, &m->piece[i]))
 			m->piece[n++] = m->piece[i];
-	if (n < m->nr)
+	if (n < m->nr) {
+		if ((m->flags & CACHET_MAP_SUSPECT) ||
+		    ((m->flags & CACHET_REC_SEALED) && cache->verify != CACHET_VERIFY_SUSPECT))
+			n = 0;
 		m->flags &= ~(CACHET_REC_SEALED | CACHET_REC_SHARED | CACHET_REC_PINNED |
 			      CACHET_MAP_SUSPECT);
-	/* Half of a block can't be verified. */
-	if (n < m->nr && suspect)
-		n = 0;
+	}
 	m->nr = n;
 	/* What a record says is not enough. */
 	if ((m->flags & CACHET_REC_PINNED) && !cachet_seg_kept(cache, m->piece, n))

@@ -20,6 +20,7 @@ struct promise {
 	u32	version;
 	loff_t	size;
 	u64	evicted;		/* Counter, of the cache that is attached */
+	u32	per;			/* Pages of a block */
 	struct { u32 segment; u64 generation; bool pinned; } page[FILE_PAGES];
 	u64	epoch[MAX_EPOCHS];	/* Of its records */
 	u32	nr_epochs;
@@ -175,6 +176,7 @@ void check_file(u32 file)
 	for (n = 0; (bad_places() > bad || (!n && disk_flips)) && pages_refill(file); n++) {
 		if (n == (disk_rots ? 12 : 1))
 			model_fail("file %u: what is no good is found again and again", file);
+		model_run_all();	/* What is found bad for other files does not count */
 		bad = bad_places();
 		read_file(file);
 	}
@@ -203,7 +205,7 @@ static void take_promise(u32 file, struct promise *p)
 	u32 per = 1u << (obj->block_shift - CACHET_PAGE_SHIFT), block, i, j;
 	struct cachet_map m;
 
-	*p = (struct promise){ .version = f->view.version, .size = f->view.size };
+	*p = (struct promise){ .version = f->view.version, .size = f->view.size, .per = per };
 	if (!(obj->flags & CACHET_OBJ_ON_DISK) || (obj->flags & CACHET_OBJ_DEAD) ||
 	    !add_epoch(p, &key))
 		return;
@@ -337,13 +339,28 @@ static bool page_reused(const struct promise *p, u32 page)
 		the_cache->seg[segment].generation != p->page[page].generation;
 }
 
+/* Has reuse taken a page, or where blocks are verified the digest that it was part of? */
+static bool page_lost(const struct promise *p, u32 page)
+{
+	u32 first = page / p->per * p->per, i;
+
+	if (!world_flags)
+		return page_reused(p, page);
+	for (i = first; i < first + p->per && i < FILE_PAGES; i++)
+		if (p->page[i].generation && page_reused(p, i))
+			return true;
+	return false;
+}
+
 static void settle_promise(struct promise *p)
 {
+	bool evicted = p->evicted != counter(CACHET_N_records_evicted), lost[FILE_PAGES];
 	u32 page;
 
-	for (page = 0; page < FILE_PAGES; page++)
-		if (!p->page[page].pinned &&
-		    (page_reused(p, page) || p->evicted != counter(CACHET_N_records_evicted)))
+	for (page = 0; p->valid && page < FILE_PAGES; page++)
+		lost[page] = !p->page[page].pinned && (evicted || page_lost(p, page));
+	for (page = 0; p->valid && page < FILE_PAGES; page++)
+		if (lost[page])
 			p->page[page].generation = 0;
 	p->evicted = 0;
 }
@@ -461,7 +478,7 @@ static void compare_promise(const struct promise *p, u32 file, u64 seen)
 	for (page = 0; page < content_pages(&client[file].view); page++) {
 		bool stays = p->page[page].pinned;
 
-		if (!p->page[page].generation || (!stays && (evicted || page_reused(p, page))))
+		if (!p->page[page].generation || (!stays && (evicted || page_lost(p, page))))
 			continue;
 		stat_promised++;
 		stat_pinned += stays;

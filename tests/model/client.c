@@ -489,6 +489,32 @@ static void act_pin(u32 file)
 		cull();
 }
 
+/*
+ * Of a sealed block that lies in several segments one is freed, and a bit of the others
+ * changes: nothing can say so any more.
+ */
+void client_halve_some(void)
+{
+	struct cachet_map m;
+	u32 i, block;
+
+	for (i = 0; i < NR_FILES; i++) {
+		if (!client[i].open || client[i].session)
+			continue;
+		for (block = 0; block < 4; block++) {
+			if (cachet_map_load(object_of(i), block, &m) < 0 || m.nr < 2 ||
+			    (m.flags & (CACHET_REC_SEALED | CACHET_MAP_SUSPECT)) != CACHET_REC_SEALED ||
+			    cachet_reclaim_cull(the_cache, cachet_segment_of(&the_geo, m.piece[0].page),
+						m.piece[0].generation))
+				continue;
+			model_log("-- half of block %u of file %u\n", block, i);
+			/* With verify=once others that share it may be believed by now. */
+			if (world_flags == CACHET_ATTACH_VERIFY)
+				disk_flip(m.piece[m.nr - 1].page);
+		}
+	}
+}
+
 /* An operation is a number below 100: the first of these that it is less than. */
 enum operation {
 	SYNC = 4, TIMERS = 8, RUN = 16, TEND = 17, FILL = 50, ISSUE = 56, READ = 64, CLOSE = 76,
@@ -504,7 +530,7 @@ static u32 between(enum operation after, enum operation last)
 static void tend(void)
 {
 	if (disk_flips && !disk_flips_sealed && world_flags == CACHET_ATTACH_VERIFY)
-		disk_flip();
+		disk_flip_some();
 	if (one_in(2))
 		cachet_volume_set_block(the_cache, 1, one_in(2) ? 0 : 12 + below(4));
 	else

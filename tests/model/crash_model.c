@@ -176,6 +176,8 @@ static void survive(void)
 		client_act_first();
 	for (n = used ? below(16) : 0; n; n--)
 		client_act();
+	if (disk_flips_sealed && one_in(2))
+		client_halve_some();
 	/* A block may have moved to what was reused since. */
 	if (promise_reused)
 		promise_reset_unpinned();

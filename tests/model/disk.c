@@ -219,21 +219,30 @@ static void rot(void)
 }
 
 /**
- * disk_flip - a bit changes, of something that is stored
+ * disk_flip - a bit of a page of data changes, if it may
  */
-void disk_flip(void)
+void disk_flip(u32 page)
 {
 	struct sim *s = &sims[DISK_DATA];
-	u32 page, sector;
-	size_t at;
+	u32 sector = page * (CACHET_PAGE_BYTES / SECTOR) + below(CACHET_PAGE_BYTES / SECTOR);
+	size_t at = (size_t)sector * SECTOR + below(SECTOR);
 
-	if (!named_page(&page) || (disk_flips_sealed && named_unsealed(page)))
+	if (disk_flips_sealed && named_unsealed(page))
 		return;
-	sector = page * (CACHET_PAGE_BYTES / SECTOR) + below(CACHET_PAGE_BYTES / SECTOR);
-	at = (size_t)sector * SECTOR + below(SECTOR);
 	note(s, sector);
 	s->cur[at] ^= 1 << below(8);
 	s->dur[at] = s->cur[at];
+}
+
+/**
+ * disk_flip_some - of something that is stored
+ */
+void disk_flip_some(void)
+{
+	u32 page;
+
+	if (named_page(&page))
+		disk_flip(page);
 }
 
 /* Of a crash, or a device that lies: one copy of super is not what was written. Not two. */
@@ -514,7 +523,7 @@ void disk_image(bool keep)
 	if (disk_rots && one_in(4))
 		rot_super();
 	for (i = disk_flips ? below(4) : 0; i; i--)
-		disk_flip();
+		disk_flip_some();
 }
 
 /**

@@ -71,7 +71,8 @@ void disk_format(const struct cachet_geometry *geo);
 bool disk_in_flight(void);
 bool disk_readable(u64 pos);
 void disk_complete_one(void);
-void disk_flip(void);
+void disk_flip(u32 page);
+void disk_flip_some(void);
 void disk_crash(void);
 void disk_image(bool keep);
 void disk_back(void);
@@ -148,6 +149,7 @@ void client_close(u32 file, bool retire);
 void client_notice_cut(u32 file);
 void client_act(void);
 void client_act_first(void);
+void client_halve_some(void);
 
 static inline struct cachet_obj *object_of(u32 file)
 {
