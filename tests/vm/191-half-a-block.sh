@@ -32,6 +32,7 @@ two_halves() {
 	nfs_mount tree /mnt/nfs
 	some 0
 	cat /mnt/nfs/filler >/dev/null
+	cachectl sync --seal half	# or it gets its place when it has its digest
 	some 4k
 	some 8k
 	cachectl sync --seal half
