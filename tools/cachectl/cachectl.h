@@ -32,6 +32,8 @@ enum {
 	OPT_ANY_FS,
 	OPT_BLOCK_SIZE,
 	OPT_COMMIT,
+	OPT_EXCLUDE,
+	OPT_INCLUDE,
 	OPT_LIVE,
 	OPT_RATE,
 	OPT_RECORDS,
@@ -58,6 +60,7 @@ int cmd_dump(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_events(int argc, char **argv);
 int cmd_block_size(int argc, char **argv);
+int cmd_preload(int argc, char **argv);
 
 /* ---- common.c ----------------------------------------------------------- */
 

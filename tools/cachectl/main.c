@@ -16,6 +16,7 @@ static const struct {
 	{ "detach",	cmd_detach,	"Take a cache out of service" },
 	{ "status",	cmd_status,	"Hit ratio, space and counters of attached caches" },
 	{ "stat",	cmd_stat,	"What is cached of a file" },
+	{ "preload",	cmd_preload,	"Read files so that they are cached" },
 	{ "volumes",	cmd_volumes,	"Network filesystems that a cache has seen" },
 	{ "sync",	cmd_sync,	"Commit now what the caches hold" },
 	{ "dump",	cmd_dump,	"Show what is on disk of a detached cache" },

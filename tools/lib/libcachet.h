@@ -62,8 +62,9 @@ const char *cachet_size_text(u64 bytes, char buf[CACHET_SIZE_TEXT_BYTES]);
 struct cachet_progress {
 	FILE		*out;		/* NULL: draws nothing */
 	const char	*what;		/* Text before the bar */
-	u64		total;
+	u64		total;		/* 0: not known (yet): no bar, only the note */
 	u64		done;
+	const char	*note;		/* Text behind the bar; NULL: none */
 	struct timespec	start;
 	struct timespec	drawn;		/* The last time that it was drawn */
 	bool		visible;	/* Something stands on the line */

@@ -33,7 +33,7 @@ static int bar_columns(const struct cachet_progress *p)
 
 	if (!ioctl(fileno(p->out), TIOCGWINSZ, &size) && size.ws_col)
 		columns = size.ws_col;
-	columns -= (int)strlen(p->what) + TEXT_COLUMNS;
+	columns -= (int)strlen(p->what) + TEXT_COLUMNS + (p->note ? (int)strlen(p->note) + 2 : 0);
 	if (columns < BAR_MIN)
 		return BAR_MIN;
 	return columns > BAR_MAX ? BAR_MAX : columns;
@@ -49,12 +49,28 @@ void cachet_progress_begin(struct cachet_progress *p, FILE *out,
 	p->drawn = p->start;
 }
 
+static void draw_bar(const struct cachet_progress *p, long ms)
+{
+	double part = (double)p->done / (double)p->total;
+	int columns = bar_columns(p), full, i;
+
+	if (part > 1)
+		part = 1;
+	full = (int)(part * columns);
+	fputs(" [", p->out);
+	for (i = 0; i < columns; i++)
+		fputc(i < full ? '#' : '.', p->out);
+	fprintf(p->out, "] %3d%%", (int)(part * 100));
+	if (part > 0.01) {
+		long left = (long)((double)ms * (1 - part) / part / 1000);
+
+		fprintf(p->out, "  eta %ld:%02ld", left / 60, left % 60);
+	}
+}
+
 void cachet_progress_update(struct cachet_progress *p, u64 done)
 {
 	struct timespec now;
-	int columns, full, i;
-	double part;
-	long ms;
 
 	if (!p || !p->out)
 		return;
@@ -65,21 +81,11 @@ void cachet_progress_update(struct cachet_progress *p, u64 done)
 	p->drawn = now;
 	p->visible = true;
 
-	part = p->total ? (double)done / (double)p->total : 0;
-	if (part > 1)
-		part = 1;
-	columns = bar_columns(p);
-	full = (int)(part * columns);
-	fprintf(p->out, "\r%s [", p->what);
-	for (i = 0; i < columns; i++)
-		fputc(i < full ? '#' : '.', p->out);
-	fprintf(p->out, "] %3d%%", (int)(part * 100));
-	ms = elapsed_ms(&p->start, &now);
-	if (part > 0.01) {
-		long left = (long)((double)ms * (1 - part) / part / 1000);
-
-		fprintf(p->out, "  eta %ld:%02ld", left / 60, left % 60);
-	}
+	fprintf(p->out, "\r%s", p->what);
+	if (p->total)
+		draw_bar(p, elapsed_ms(&p->start, &now));
+	if (p->note)
+		fprintf(p->out, "  %s", p->note);
 	fputs("\033[K", p->out);
 	fflush(p->out);
 }
