@@ -88,5 +88,6 @@ cachectl attach "$dir"
 nfs_mount tree /mnt/nfs
 free_first
 before=$(counter half bytes_read)
-assert_same /mnt/nfs/file $tree/file
+some 8k	# alone: on Linux 6.12 what is here only in part comes from the server, whole
 assert_ge $(($(counter half bytes_read) - before)) 4096 "bytes of the rest, from the cache"
+assert_same /mnt/nfs/file $tree/file
