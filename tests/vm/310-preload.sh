@@ -10,7 +10,7 @@
 . "$(dirname "$0")/lib.sh"
 
 nr=300
-[ "$VM_KERNEL" = uml ] || nr=150
+[ "$VM_KERNEL" = uml ] || nr=60
 
 make_xfs server 512
 tree=/mnt/server/tree
@@ -67,8 +67,8 @@ whole=$(find $tree -type f -printf '%s\n' | awk '{ n += $1 } END { print n }')
 assert_eq "$(json_value bytes </run/second)" "$whole" "bytes that were read"
 sent=$(($(server_read_bytes) - sent))
 note "$sent bytes from the server, for $whole"
-# Four files at a time were on their way, with a readahead each; the server counts whole pages.
-assert_le "$sent" $((whole + nr * 4096 + (8 << 20))) "bytes from the server, in both"
+# Of the first time no more was for nothing than what was on its way when it was interrupted.
+assert_le "$sent" $((whole + first / 2)) "bytes from the server, in both"
 
 # --- it is all there ---
 nfs_remount tree /mnt/nfs
