@@ -4,7 +4,8 @@
  *
  *   stress [OPTION...] KIND:SERVER-DIR:DIR[:WITHOUT,...]...
  *
- *   --seconds N		how long; 60
+ *   --seconds N		how long; 60. Up to three times as long, until all kinds of
+ *			operations have come
  *   --seed N		of all that is chosen, as far as it is not left to the scheduler
  *   --workers N		processes; 8
  *   --big BYTES		size of the largest files; 4 MiB. There are four sizes, to 16 KiB
@@ -517,9 +518,21 @@ static void watch(void)
 	}
 }
 
+/* Of the operations that processes choose, not of those at the end of a stage. */
+static bool one_never_came(void)
+{
+	unsigned int m, op;
+
+	for (m = 0; m < nr_mounts; m++)
+		for (op = 0; op < OP_AT_SERVER; op++)
+			if (mounts[m].ops & 1u << op && !atomic_load(&shared->count[m][op]))
+				return true;
+	return false;
+}
+
 static void run(void)
 {
-	double end = uptime() + seconds, stage_end = uptime() + stage_seconds;
+	double end = uptime() + seconds, stage_end = uptime() + stage_seconds, latest;
 	unsigned int i, stages = 1, all = 0;
 
 	for (i = 0; i < nr_workers; i++)
@@ -527,7 +540,9 @@ static void run(void)
 	child(all++, drop_pages);
 	if (margin_mib)
 		child(all++, hog);
-	while (uptime() < end) {
+	/* A slow machine comes to few changes: then it goes on until each kind has come. */
+	latest = end + 2 * seconds;
+	while (uptime() < end || (uptime() < latest && one_never_came())) {
 		nap(20);
 		alarm(stuck_seconds);
 		watch();
