@@ -218,26 +218,40 @@ bool cachet_epoch_lost(const struct cachet_super_info *s, u64 epoch)
 	return false;
 }
 
+/* How far is it from the range before number @nr to @first? */
+static u64 epochs_to(const struct cachet_super_info *s, unsigned int nr, u64 first)
+{
+	return first - s->lost[nr - 1].last;
+}
+
 /**
  * cachet_super_lose - note a range of lost epochs
  * @s: super; its epoch must be set beyond @last afterwards
  * @first: first lost epoch, greater than all those noted before
  * @last: last lost epoch
  *
- * When the table is full the two oldest ranges become one, with the committed
- * epochs between them: what those wrote becomes suspect, which is safe.
+ * When the table is full the two ranges with the fewest committed epochs between them become
+ * one, with those: what was written in them becomes suspect, which is safe. So what crashes
+ * again and again costs what was cached in between, and not what was long before.
  *
  * Return: 0, or -EINVAL if the range is out of order.
  */
 int cachet_super_lose(struct cachet_super_info *s, u64 first, u64 last)
 {
-	unsigned int n = s->nr_lost;
+	unsigned int n = s->nr_lost, i, at = 1;
 
 	if (first > last || (n && first <= s->lost[n - 1].last))
 		return -EINVAL;
 	if (n == CACHET_NR_LOST) {
-		s->lost[0].last = s->lost[1].last;
-		memmove(&s->lost[1], &s->lost[2], (n - 2) * sizeof(s->lost[0]));
+		for (i = 2; i < n; i++)
+			if (epochs_to(s, i, s->lost[i].first) < epochs_to(s, at, s->lost[at].first))
+				at = i;
+		if (epochs_to(s, n, first) < epochs_to(s, at, s->lost[at].first)) {
+			s->lost[n - 1].last = last;
+			return 0;
+		}
+		s->lost[at - 1].last = s->lost[at].last;
+		memmove(&s->lost[at], &s->lost[at + 1], (n - 1 - at) * sizeof(s->lost[0]));
 		n--;
 	}
 	s->lost[n].first = first;
