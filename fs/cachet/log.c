@@ -17,6 +17,8 @@
 #include "internal.h"
 #include "trace.h"
 
+#define TABLE_TRIES	10	/* Each waits for a tick or more, for memory */
+
 static u32 segment_nr(const struct cachet_cache *cache, const struct cachet_seg *seg)
 {
 	return seg - cache->seg;
@@ -175,6 +177,22 @@ bool cachet_seg_pin(struct cachet_cache *cache, const struct cachet_piece *piece
 
 /* ---- the segment table -------------------------------------------------- */
 
+/* A page of the segment table. Want of memory must not cost a commit, and with it the cache. */
+static int write_table(struct cachet_cache *cache, const struct cachet_segment *d, u64 pos)
+{
+	unsigned int tries;
+	int ret;
+
+	for (tries = 0; tries < TABLE_TRIES; tries++) {
+		ret = cachet_io_write(cache, cache->index_file, d, CACHET_SET_BYTES, pos,
+				      CACHET_IO_INDEX_WRITE);
+		if (ret != -ENOMEM)
+			break;
+		memalloc_retry_wait(GFP_NOFS);
+	}
+	return ret;
+}
+
 /**
  * cachet_seg_write_dirty - write the records of the segments that changed
  * @cache: cache, under commit_lock
@@ -227,9 +245,7 @@ int cachet_seg_write_dirty(struct cachet_cache *cache, u64 epoch)
 					      cachet_segment_pos(&cache->geo, n), &info);
 		}
 		spin_unlock(&cache->log_lock);
-		ret = cachet_io_write(cache, cache->index_file, d, CACHET_SET_BYTES,
-				      cachet_segment_pos(&cache->geo, i),
-				      CACHET_IO_INDEX_WRITE);
+		ret = write_table(cache, d, cachet_segment_pos(&cache->geo, i));
 		cond_resched();
 	}
 	kmem_cache_free(cachet_set_slab, d);
