@@ -209,6 +209,8 @@ static struct file *get_one(struct cachet_attach *arg, int fd, const char *name)
 		what = "not open for reading and writing";
 	else if (file->f_flags & O_APPEND)
 		what = "open for appending";
+	else if (file->f_flags & O_DIRECT)
+		what = "open for direct I/O, which the cache asks for where it wants it";
 	else if (!(file->f_mode & FMODE_CAN_ODIRECT))
 		what = "on a filesystem without direct I/O";
 	if (what) {

@@ -79,6 +79,7 @@ bool cachet_io_must_punt(void)
 struct job {
 	struct work_struct work;
 	ssize_t	(*fn)(struct file *file, void *buf, size_t len, loff_t pos);
+	const struct cred *cred;
 	struct file *file;
 	void	*buf;
 	size_t	len;
@@ -89,15 +90,24 @@ struct job {
 static void job_work(struct work_struct *work)
 {
 	struct job *job = container_of(work, struct job, work);
+	const struct cred *cred = override_creds(job->cred);
 
 	job->ret = job->fn(job->file, job->buf, job->len, job->pos);
+	revert_creds(cred);
 }
 
 static ssize_t punt(struct cachet_cache *cache,
 		    ssize_t (*fn)(struct file *file, void *buf, size_t len, loff_t pos),
 		    struct file *file, void *buf, size_t len, loff_t pos)
 {
-	struct job job = { .fn = fn, .file = file, .buf = buf, .len = len, .pos = pos };
+	struct job job = {
+		.fn	= fn,
+		.cred	= cache->cred,
+		.file	= file,
+		.buf	= buf,
+		.len	= len,
+		.pos	= pos,
+	};
 
 	INIT_WORK_ONSTACK(&job.work, job_work);
 	queue_work(cache->io_wq, &job.work);
@@ -190,7 +200,7 @@ static ssize_t write_all(struct file *file, void *buf, size_t len, loff_t pos)
 
 	init_sync_kiocb(&iocb, file);
 	iocb.ki_pos = pos;
-	iocb.ki_flags |= IOCB_WRITE;
+	iocb.ki_flags = IOCB_WRITE;	/* Whatever the file's flags have become */
 	iov_iter_kvec(&iter, ITER_SOURCE, &kvec, 1, len);
 	/*
 	 * Somebody's write-back may wait for this: it must not be made to wait for
@@ -250,7 +260,7 @@ static int direct(struct file *file, void *buf, size_t len, u64 pos, int flags)
 	iov_iter_bvec(&iter, write ? ITER_SOURCE : ITER_DEST, bv, nr, len);
 	init_sync_kiocb(&iocb, file);
 	iocb.ki_pos = pos;
-	iocb.ki_flags |= IOCB_DIRECT | flags;
+	iocb.ki_flags = IOCB_DIRECT | flags;
 	n = write ? cachet_io_write_iter(&iocb, &iter, &level) :
 		    vfs_iocb_iter_read(file, &iocb, &iter);
 	kvfree(bv);

@@ -269,7 +269,7 @@ static void wrong_attach(const char *local)
 	struct cachet_attach a;
 	int fd = open(local, O_RDWR), ro = open(local, O_RDONLY), app = open(local, O_RDWR | O_APPEND);
 	int dir = open("/", O_RDONLY | O_DIRECTORY), null = open("/dev/null", O_RDWR);
-	int path = open(local, O_PATH), pipes[2];
+	int path = open(local, O_PATH), direct = open(local, O_RDWR | O_DIRECT), pipes[2];
 	const int fds[] = { dir, null, ro, app, dev, 0 };
 	size_t i;
 
@@ -289,6 +289,11 @@ static void wrong_attach(const char *local)
 		a.data_fd = fds[i];
 		CALL("attach, bad data_fd", CACHET_IOC_ATTACH, &a, EINVAL);
 	}
+	RESET();
+	a.index_fd = direct;
+	CALL("attach, O_DIRECT", CACHET_IOC_ATTACH, &a, EINVAL);
+	if (!strstr(a.problem, "direct I/O"))
+		wrong("attach: an index with O_DIRECT, and another reason");
 	RESET();
 	a.index_fd = pipes[0];
 	CALL("attach, a pipe", CACHET_IOC_ATTACH, &a, EINVAL);
@@ -317,7 +322,7 @@ static void wrong_attach(const char *local)
 	CALL("attach, commit_ms", CACHET_IOC_ATTACH, &a, EINVAL);
 	a.commit_ms = ~0u;
 	CALL("attach, commit_ms", CACHET_IOC_ATTACH, &a, EINVAL);
-	close(fd), close(ro), close(app), close(dir), close(null), close(path);
+	close(fd), close(ro), close(app), close(dir), close(null), close(path), close(direct);
 	close(pipes[0]), close(pipes[1]);
 }
 
