@@ -240,6 +240,10 @@ static enum cachet_fill_why publish(struct cachet_fill *fill, bool *ret_seal)
 	stands = need_not_keep(fill, m);
 	if (fill->off || fill->len < expected)
 		cachet_verify_rest(obj, fill->block, m, parts);
+	if (fill->generation != obj->generation) {	/* It was no good, and all had to go */
+		kfree(m);
+		return CACHET_FILL_STALE_WHY;
+	}
 	for (i = 0; i < m->nr; i++)
 		cachet_seg_live(cache, &m->piece[i], false);
 	if ((fill->flags & CACHET_FILL_SEALED) && fill->len >= expected) {
@@ -425,6 +429,9 @@ void cachet_fill(struct cachet_obj *obj, unsigned int seq, u64 page, u32 nr,
 
 	/* A block number has 32 bits, whatever the block size. */
 	if (cachet_cache_out(cache) || end > U32_MAX) {
+		if (!from_server && end > U32_MAX)
+			cachet_fill_forget(obj, page << CACHET_PAGE_SHIFT,
+					   (size_t)nr << CACHET_PAGE_SHIFT);
 		now.fn(&now, -ENOBUFS);
 		return;
 	}

@@ -128,20 +128,18 @@ static int copy_run(struct move *mv, u32 off, u32 len)
 
 	if (len > mv->buf_pages)
 		return -EAGAIN;
-	ret = reserve(mv, len, p, &mv->open[mv->new.nr]);
+	ret = read_run(mv, off, len);
+	if (!ret && (mv->old.flags & CACHET_REC_SEALED))
+		ret = still_right(mv, len);
+	/* Not before: what is reserved there and not used comes back with its last pin only. */
+	if (!ret)
+		ret = reserve(mv, len, p, &mv->open[mv->new.nr]);
 	if (ret)
 		return ret;
 	p->off = off;
 	mv->new.nr++;
-	ret = read_run(mv, off, len);
-	if (!ret && (mv->old.flags & CACHET_REC_SEALED))
-		ret = still_right(mv, len);
-	if (!ret)
-		ret = cachet_io_direct(cache, cache->data_file, mv->buf,
-				       (size_t)len << CACHET_PAGE_SHIFT,
-				       (u64)p->page << CACHET_PAGE_SHIFT, true,
-				       CACHET_IO_DATA_WRITE);
-	return ret;
+	return cachet_io_direct(cache, cache->data_file, mv->buf, (size_t)len << CACHET_PAGE_SHIFT,
+				(u64)p->page << CACHET_PAGE_SHIFT, true, CACHET_IO_DATA_WRITE);
 }
 
 /* Make the map of where the block shall be, and see that it is there. */

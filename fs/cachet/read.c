@@ -201,7 +201,7 @@ static void part_complete(struct kiocb *iocb, long ret)
 	struct cachet_rd_part *part = container_of(iocb, struct cachet_rd_part, iocb);
 
 	if (ret >= 0 && ret != part->bytes)
-		ret = cachet_io_short_read(iocb->ki_filp, iocb->ki_pos, ret);
+		ret = cachet_io_short_read(iocb->ki_filp, iocb->ki_pos - ret, ret);
 	if (ret < 0)
 		cmpxchg(&part->rd->error, 0, (int)ret);
 	/* Misaligned buffers and want of memory are no fault of the device. */

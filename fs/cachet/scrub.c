@@ -21,6 +21,8 @@
 #include "internal.h"
 #include "trace.h"
 
+#define VERIFY_TRIES	10	/* Each waits for a tick or more, for memory */
+
 enum {
 	/* Records that one call looks at, at most: some milliseconds, if none is sealed. */
 	CALL_RECORDS	= 256 * CACHET_WAYS,
@@ -120,6 +122,7 @@ static int drop_head_block(struct scrub *s, u64 pos, const union cachet_any_reco
 static int drop_record(struct scrub *s, u64 pos, const union cachet_any_record *r)
 {
 	struct cachet_key content = { .kind = CACHET_REC_CONTENT, .fp = s->map.digest };
+	unsigned int tries;
 	int ret, err;
 
 	if (r->head.kind == CACHET_REC_OBJECT)
@@ -130,8 +133,9 @@ static int drop_record(struct scrub *s, u64 pos, const union cachet_any_record *
 		err = cachet_index_drop(s->cache, &content);
 		ret = ret ?: err;
 	}
-	/* It may have come into memory while this was read. */
-	verify_object(s, r);
+	/* It may have come into memory while this was read, and would be recorded again. */
+	for (tries = 0; tries < VERIFY_TRIES && verify_object(s, r) == -ENOMEM; tries++)
+		memalloc_retry_wait(GFP_NOFS);
 	return ret == -ESTALE ? 0 : ret;
 }
 

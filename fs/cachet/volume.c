@@ -28,6 +28,8 @@ static int slots_heal(struct cachet_cache *cache, u64 pos)
 	void *page;
 	int err = -ENOMEM;
 
+	if (cachet_cache_out(cache))
+		return -EIO;
 	pos = round_down(pos, CACHET_SET_BYTES);
 	lost = kzalloc(sizeof(*lost), GFP_NOFS);
 	page = kmem_cache_alloc(cachet_set_slab, GFP_NOFS);
