@@ -334,6 +334,7 @@ struct cachet_obj {
 	u32		volume_id;
 	u32		last_use;	/* As on disk */
 	u8		uses;
+	unsigned int	inval_counter;	/* The cookie's, of the last invalidation that came here */
 	u8		flags;		/* CACHET_OBJ_*, written under lock */
 #define CACHET_OBJ_ON_DISK	0x1	/* There is a head of this generation in the index */
 #define CACHET_OBJ_EXTENTS	0x2	/* There may be EXTENT records of this generation */
@@ -342,6 +343,7 @@ struct cachet_obj {
 #define CACHET_OBJ_UNSURE	0x10	/* The last write of the head failed */
 #define CACHET_OBJ_UNCACHED	0x20	/* Nothing is kept until the next lookup */
 #define CACHET_OBJ_PINNED	0x40	/* What is kept of it stays: see pin.c */
+#define CACHET_OBJ_NEW_USE	0x80	/* Not read or written since it was looked up */
 
 	spinlock_t	spin;		/* Guards what follows; taken by reads */
 	u8		block_shift;	/* Written under lock too */

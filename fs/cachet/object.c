@@ -264,12 +264,12 @@ static void empty(struct cachet_obj *obj, u64 generation, u8 block_shift)
 	obj->seq++;
 	obj->nr_stale_ops += obj->nr_ops;
 	obj->nr_ops = 0;
+	if (obj->session)	/* A fill takes both, or neither, from before */
+		obj->session = 1;
 	spin_unlock(&obj->spin);
 	obj->flags &= ~(CACHET_OBJ_EXTENTS | CACHET_OBJ_DEAD);
 	obj->acked = 0;
 	obj->told = 0;
-	if (obj->session)
-		obj->session = 1;
 }
 
 static void adopt_inline(struct cachet_obj *obj, const struct cachet_object *o, u8 flags)
@@ -295,7 +295,7 @@ static enum cachet_object_why load(struct cachet_obj *obj,
 	trust = cachet_index_find(cache, &key, &o);
 	if (trust == CACHET_UNKNOWN)	/* Stays DEAD: the next lookup tries again */
 		return CACHET_OBJECT_UNREADABLE;
-	obj->flags = trust == CACHET_ABSENT ? 0 : CACHET_OBJ_HEAD;
+	obj->flags = CACHET_OBJ_NEW_USE | (trust == CACHET_ABSENT ? 0 : CACHET_OBJ_HEAD);
 	/* A pin is of the file, whatever becomes of its content. */
 	if (trust != CACHET_ABSENT && (o.rec.flags & CACHET_REC_PINNED))
 		obj->flags |= CACHET_OBJ_PINNED;
@@ -329,7 +329,8 @@ static enum cachet_object_why load(struct cachet_obj *obj,
 		return CACHET_OBJECT_SUSPECTED;
 	}
 	if (why != CACHET_OBJECT_FOUND) {
-		empty(obj, cachet_new_generation(cache), obj->block_shift);
+		/* Not later: the file may be cut or grow to what the head says, unnoticed. */
+		cachet_object_drop(obj);
 		return why;
 	}
 	cachet_count(cache, lookups_found);
@@ -360,6 +361,7 @@ bool cachet_object_lookup(struct fscache_cookie *cookie)
 	struct cachet_volume *vol = cookie->volume->cache_priv;
 	struct cachet_cache *cache = vol->cache;
 	enum cachet_object_why why = CACHET_OBJECT_REVIVED;
+	unsigned int inval_counter = READ_ONCE(cookie->inval_counter);
 	struct cachet_coherency coherency;
 	u8 fp[CACHET_FP_BYTES];
 	struct cachet_obj *obj;
@@ -382,7 +384,9 @@ bool cachet_object_lookup(struct fscache_cookie *cookie)
 	}
 	obj->volume = vol;
 	obj->volume_id = vol->id;
+	obj->inval_counter = inval_counter;
 	obj->flags &= ~CACHET_OBJ_UNCACHED;
+	obj->flags |= CACHET_OBJ_NEW_USE;
 	if ((obj->flags & CACHET_OBJ_DEAD) || obj->size != size ||
 	    !cachet_coherent(&obj->coherency, &coherency))
 		why = load(obj, &coherency, size);
@@ -417,21 +421,22 @@ bool cachet_object_lookup(struct fscache_cookie *cookie)
 }
 
 /*
- * Withdrawal of a file with local writes, or that may be dirty with such as have not come here:
- * does the server have them all?
+ * Withdrawal of a file of which nobody knows what became while it could not be told here. If
+ * that can't be written either, the head says that a session runs, or the cache is out.
  */
-static void end_session(struct cachet_obj *obj, struct fscache_cookie *cookie, bool used,
+static void give_up(struct cachet_obj *obj)
+{
+	obj->session = 0;
+	empty(obj, cachet_new_generation(obj->cache), obj->block_shift);
+	obj->flags |= CACHET_OBJ_DEAD;
+	cachet_object_write_head(obj, false);
+	trace_cachet_object(obj, CACHET_OBJECT_UNACKED);
+}
+
+/* Withdrawal of a file with local writes, of which the server has all. */
+static void end_session(struct cachet_obj *obj, struct fscache_cookie *cookie,
 			const struct cachet_coherency *coherency, loff_t size)
 {
-	/* Users are left (detach): dirty pages may still be on their way. */
-	if (used) {
-		obj->session = 0;
-		empty(obj, cachet_new_generation(obj->cache), obj->block_shift);
-		obj->flags |= CACHET_OBJ_DEAD;
-		cachet_object_write_head(obj, false);
-		trace_cachet_object(obj, CACHET_OBJECT_UNACKED);
-		return;
-	}
 	/* Opened, cut, grown to what it was and closed, and nothing on which to notice that. */
 	if (!cachet_changes_are_told(cookie->volume->key) && !cachet_coherent(&obj->coherency, coherency)) {
 		obj->session = 0;
@@ -450,6 +455,16 @@ static void end_session(struct cachet_obj *obj, struct fscache_cookie *cookie, b
 	trace_cachet_object(obj, CACHET_OBJECT_ACKED);
 }
 
+/*
+ * Would a head that says when the file was used last, and keeps the epoch of the one before, say
+ * nothing else that is new? A block 0 that nobody has verified is not in it.
+ */
+static bool may_touch(const struct cachet_obj *obj)
+{
+	return (obj->flags & (CACHET_OBJ_ON_DISK | CACHET_OBJ_UNSURE)) == CACHET_OBJ_ON_DISK &&
+		!(obj->inline_flags & CACHET_MAP_SUSPECT);
+}
+
 /**
  * cachet_object_withdraw - fscache: a file ceases to be used
  * @cookie: no access is under way
@@ -461,16 +476,21 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 	struct cachet_cache *cache = obj->cache;
 	struct cachet_coherency coherency;
 	loff_t size;
-	bool used;
+	bool sure;
 
 	spin_lock(&cache->objects_lock);
 	list_del_init(&obj->link);
 	spin_unlock(&cache->objects_lock);
 
 	cachet_coherency_of_cookie(cookie, &coherency, &size);
-	used = atomic_read(&cookie->n_active);
+	/*
+	 * With users left (detach) dirty pages may still be on their way. And writes pass by a
+	 * cache that goes, or is out of service: whoever made them may have let go by now.
+	 */
+	sure = !atomic_read(&cookie->n_active) && !cachet_cache_out(cache) &&
+		!test_bit(CACHET_CACHE_LEAVING, &cache->flags);
 	/* All is written back; and fscache would not say again when the next one begins. */
-	if (!used)
+	if (sure)
 		clear_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags);
 	mutex_lock(&obj->lock);
 	if (test_bit(FSCACHE_COOKIE_RETIRED, &cookie->flags)) {
@@ -482,8 +502,12 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 		obj->flags &= ~CACHET_OBJ_PINNED;
 		cachet_index_drop(cache, &key);
 		trace_cachet_object(obj, CACHET_OBJECT_RETIRED);
-	} else if (obj->session || (used && test_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags))) {
-		end_session(obj, cookie, used, &coherency, size);
+	} else if (READ_ONCE(cookie->inval_counter) != obj->inval_counter ||
+		   (!sure && (obj->session ||
+			      test_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags)))) {
+		give_up(obj);
+	} else if (obj->session) {
+		end_session(obj, cookie, &coherency, size);
 	} else if (!cachet_coherent(&obj->coherency, &coherency) || obj->size != size) {
 		/*
 		 * The file has other attributes than when it was read last. Whether its
@@ -491,8 +515,10 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 		 * machine truncates a file. The next lookup finds that they differ.
 		 */
 		obj->flags |= CACHET_OBJ_DEAD;
-	} else if ((obj->flags & CACHET_OBJ_ON_DISK) && !(obj->flags & CACHET_OBJ_UNSURE) &&
-		   cachet_now() - obj->last_use >= CACHET_TOUCH_SECONDS) {
+	} else if ((obj->flags & CACHET_OBJ_ON_DISK) && !obj->told) {
+		/* It was cut, or has grown, and nothing else changed. */
+		cachet_object_write_head(obj, false);
+	} else if (may_touch(obj) && cachet_now() - obj->last_use >= CACHET_TOUCH_SECONDS) {
 		cachet_object_write_head(obj, true);
 	}
 	trace_cachet_object(obj, CACHET_OBJECT_WITHDRAWN);
@@ -541,8 +567,9 @@ bool cachet_object_invalidate(struct fscache_cookie *cookie)
 	struct cachet_coherency coherency;
 	loff_t size;
 
-	cachet_coherency_of_cookie(cookie, &coherency, &size);
 	mutex_lock(&obj->lock);
+	obj->inval_counter = READ_ONCE(cookie->inval_counter);
+	cachet_coherency_of_cookie(cookie, &coherency, &size);
 	empty(obj, cachet_new_generation(obj->cache), obj->block_shift);
 	set_coherency(obj, &coherency, size);
 	write_empty_head(obj);

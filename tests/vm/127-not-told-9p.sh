@@ -1,0 +1,127 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# title: what becomes of a file of 9p while no cache is told does not come back from one
+#
+# The client tells the cache of a cut only while somebody has the file open; and what is
+# written while no cache is attached, or the cache is out of service, it tells nobody. Its
+# server, diod, gives all versions of a file one number, and one that gives each its own is not
+# asked again while the file is in memory. So each file here has the size and the version that it
+# had when it was cached, and other bytes (invariants 1, 3, 4).
+
+. "$(dirname "$0")/lib.sh"
+
+size=300000
+inject=/sys/kernel/debug/cachet/inject
+
+net_dir
+p9_serve
+cachet_new left 64M --block-size 64K
+net_mount_as -t 9p \
+	-o trans=tcp,version=9p2000.L,aname=/mnt/server/dir,uname=root,access=client,cache=fscache,ignoreqv \
+	127.0.0.1
+/run/net-mount
+at_exit try_umount /mnt/net
+
+# forget_pages: those in memory; the file stays, and with it what the client knows of it.
+forget_pages() {
+	sync
+	echo 1 >/proc/sys/vm/drop_caches
+}
+
+# cached NAME: a file that is in the cache, and nobody has open.
+cached() {
+	random_file "/mnt/server/dir/$1" $size "$((++seed))"
+	assert_same "/mnt/net/$1" "/mnt/server/dir/$1" "$1, at first"
+	drop_caches
+	cachectl sync --seal left
+	assert_ge "$(stat_of "/mnt/net/$1" cached_bytes)" $size "$1: bytes that are cached"
+	drop_caches
+}
+seed=0
+
+# same NAME WHAT
+same() { assert_same "/mnt/net/$1" "/mnt/server/dir/$1" "$1: $2"; }
+
+# resize NAME SIZE...: truncate(2), which opens nothing.
+resize() {
+	perl -e 'my $f = shift; truncate($f, $_) or die "$f: $!\n" for @ARGV' "/mnt/net/$1" "${@:2}"
+}
+
+write_in_place() {
+	dd if=/dev/urandom of="/mnt/net/$1" bs=100K count=1 seek=1 conv=notrunc status=none
+}
+
+# --- cut, and grown to what it was ---
+cached cut
+resize cut 100000 $size
+same cut "cut and grown"
+forget_pages
+same cut "cut and grown, once more"
+
+# Its last page is read first, and forgotten.
+cached back
+resize back 100000 $size
+tail -c 100 /mnt/net/back >/dev/null
+forget_pages
+same back "cut, grown, and read from behind"
+
+cached beyond
+resize beyond 100000
+dd if=/dev/urandom of=/mnt/net/beyond bs=1000 count=1 seek=400 conv=notrunc status=none
+forget_pages
+same beyond "cut, and written to far behind"
+
+# --- another file, with the number of one that is gone ---
+for try in {1..20}; do
+	cached gone
+	old=$(stat -c %i /mnt/server/dir/gone)
+	rm /mnt/net/gone
+	sync	# That XFS has the number again
+	perl -e 'open(my $f, "+>", $ARGV[0]) or die "$!\n"; truncate($f, $ARGV[1]) or die "$!\n"' \
+		/mnt/net/gone $size
+	drop_caches
+	same gone "another file"
+	[ "$(stat -c %i /mnt/server/dir/gone)" != "$old" ] || break
+	rm /mnt/net/gone
+done
+note "the number of the file that was gone came again at try $try"
+assert_eq "$(stat -c %i /mnt/server/dir/gone)" "$old" "number of the other file"
+
+# --- written while there is no cache ---
+cached away
+cat /mnt/net/away >/dev/null
+cachectl detach left
+write_in_place away
+cachectl attach "$(cachet_dir left)"
+forget_pages
+same away "written while there was no cache"
+
+# --- while the cache is out of service ---
+cached out
+cat /mnt/net/out >/dev/null
+echo "index-write 5 0 1" >$inject
+random_file /mnt/server/dir/other 200K 99
+cat /mnt/net/other >/dev/null
+sync
+cachectl sync left 2>/dev/null || true
+assert_eq "$(status_of left out_of_service)" true "the cache is out of service"
+write_in_place out
+cachectl detach left || true	# It says that the cache was out
+cachectl attach "$(cachet_dir left)"
+forget_pages
+same out "written while the cache was out of service"
+
+# --- and what was written here before a detach ---
+cached dirty
+exec 5<>/mnt/net/dirty
+head -c 100K /dev/urandom >&5
+exec 5<&-
+cachectl detach left
+cachectl attach "$(cachet_dir left)"
+drop_caches
+same dirty "written before a detach"
+
+/run/net-umount
+cachectl detach left
+cachectl check --digests "$(cachet_dir left)"
+cases 7 "files"
