@@ -206,7 +206,8 @@ static void take_promise(u32 file, struct promise *p)
 	struct cachet_map m;
 
 	*p = (struct promise){ .version = f->view.version, .size = f->view.size, .per = per };
-	if (!(obj->flags & CACHET_OBJ_ON_DISK) || (obj->flags & CACHET_OBJ_DEAD) ||
+	/* Of a file that was cut, or has grown, no head says so before it is closed. */
+	if (!(obj->flags & CACHET_OBJ_ON_DISK) || (obj->flags & CACHET_OBJ_DEAD) || !obj->told ||
 	    !add_epoch(p, &key))
 		return;
 	for (block = 0; block * per < content_pages(&f->view); block++) {
@@ -376,11 +377,16 @@ void promise_crash(void)
 	}
 }
 
-/* Was a committed epoch declared lost, for want of room in super? */
+/* Was a committed epoch declared lost, for want of room in super? A crash alone loses fewer. */
 static bool merged(u64 epoch)
 {
-	return the_cache->super.nr_lost == CACHET_NR_LOST &&
-		epoch <= the_cache->super.lost[0].last;
+	const struct cachet_super_info *s = &the_cache->super;
+	u32 i;
+
+	for (i = 0; i < s->nr_lost; i++)
+		if (epoch >= s->lost[i].first && epoch <= s->lost[i].last)
+			return s->lost[i].last - s->lost[i].first >= CACHET_LOST_EPOCHS;
+	return false;
 }
 
 /* Where a page of an open file is, 0: nowhere; and whether it, with its block, is pinned. */

@@ -50,10 +50,38 @@ void fscache_withdraw_cookie(struct fscache_cookie *cookie)
 	withdrawing[nr_withdrawing++] = cookie;
 }
 
+/*
+ * While a cache goes nobody tells it of what is written: not of an O_DIRECT write, but for a
+ * counter, and of what was dirty only that there is such. Who wrote may have let go by now.
+ */
+static void pass_by(struct client_file *f)
+{
+	u32 file = f - client;
+
+	if (file == BURN_FILE || !one_in(3) || f->outdated ||
+	    f->view.version != server[file].version)
+		return;
+	promise_forget(file);
+	f->view.page[below(content_pages(&f->view))] = server_new_id();
+	server[file] = f->view;
+	server_same_version(file, f->view.size);
+	f->session = false;
+	if (one_in(2))
+		f->cookie.inval_counter++;
+	else
+		set_bit(FSCACHE_COOKIE_LOCAL_WRITE, &f->cookie.flags);
+	if (one_in(2))
+		atomic_dec(&f->cookie.n_active);
+}
+
 void fscache_wait_for_objects(struct fscache_cache *cache)
 {
-	while (nr_withdrawing)
-		cachet_object_withdraw(withdrawing[--nr_withdrawing]);
+	while (nr_withdrawing) {
+		struct fscache_cookie *cookie = withdrawing[--nr_withdrawing];
+
+		pass_by(container_of(cookie, struct client_file, cookie));
+		cachet_object_withdraw(cookie);
+	}
 	if (cache->nr_objects)
 		model_fail("%d objects are left", cache->nr_objects);
 }
@@ -189,8 +217,8 @@ void client_notice_cut(u32 file)
 	mutex_unlock(&obj->lock);
 }
 
-/* A file gets another size here. */
-static void resize(u32 file, loff_t size)
+/* A file gets another size here. Return: was the cache told? */
+static bool resize(u32 file, loff_t size)
 {
 	struct client_file *f = &client[file];
 	u32 old = content_pages(&f->view), i;
@@ -210,27 +238,34 @@ static void resize(u32 file, loff_t size)
 	for (i = content_pages(&f->view); i < FILE_PAGES; i++)
 		f->view.page[i] = 0;
 	if (size < was && one_in(4))
-		return;		/* It will be noticed */
+		return false;		/* It will be noticed */
 	mutex_lock(&object_of(file)->lock);
 	cachet_object_resize(object_of(file), size);
 	mutex_unlock(&object_of(file)->lock);
 	f->cookie.object_size = size;
+	return true;
 }
 
 /* ftruncate(), or truncate(), which no open for writing comes before. */
 static void cut(u32 file)
 {
 	struct client_file *f = &client[file];
-	loff_t size = 1 + below(FILE_PAGES * CACHET_PAGE_BYTES);
+	loff_t size = 1 + below(FILE_PAGES * CACHET_PAGE_BYTES), was = f->view.size;
+	bool told;
 
 	if (!f->session && f->view.version != server[file].version)
 		return;
 	/* Short files have it all in their head. */
 	if (one_in(2))
-		size = 1 + below(2 * CACHET_PAGE_BYTES);
-	resize(file, size);
+		size = one_in(3) ? server_size_again(file) : 1 + below(2 * CACHET_PAGE_BYTES);
+	told = resize(file, size);
 	if (f->session)
 		return;
+	if (told && !f->outdated && was != size && one_in(3)) {
+		server[file] = f->view;
+		server_same_version(file, was);
+		return;
+	}
 	f->view.version++;
 	server[file] = f->view;
 	f->outdated = true;
@@ -328,6 +363,7 @@ void client_detach(void)
 	if (cachet_cache_detach("model"))
 		model_fail("detach failed");
 	promise_keep();
+	server_committed();
 	if (model_allocations)
 		model_fail("%u allocations are left after a detach", model_allocations);
 	client_forget();
@@ -378,6 +414,7 @@ static void sync_cache(void)
 	if (cachet_commit(the_cache, false))
 		model_fail("sync failed");
 	promise_keep();
+	server_committed();
 }
 
 /* ---- pins --------------------------------------------------------------- */
@@ -564,8 +601,12 @@ static void act(u32 file, u32 what)
 	} else if (what < TEND) {
 		tend();
 	} else if (!f->open) {
-		if (one_in(6))
+		if (one_in(6)) {
 			server_change(file);
+		} else if (one_in(10) && file != BURN_FILE) {
+			promise_forget(file);
+			server_replace(file);
+		}
 		client_open(file);
 	} else if (what < FILL || file == BURN_FILE) {
 		if (file == BURN_FILE && one_in(2)) {

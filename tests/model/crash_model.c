@@ -155,6 +155,7 @@ static void server_after_cut(void)
 		view->version = server[i].version + 1;
 		server[i] = *view;
 	}
+	server_honest();
 }
 
 /* Attach to what the cut has left, look at all of it, perhaps after some use. */
@@ -208,6 +209,7 @@ static void world(u64 seed)
 			memcpy(aside, server, sizeof(aside));
 			survive();
 			memcpy(server, aside, sizeof(aside));
+			server_committed();
 			promise_back();
 			disk_back();
 		}

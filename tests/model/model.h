@@ -101,6 +101,11 @@ static inline u32 content_pages(const struct content *c)
 
 void server_init(void);
 void server_change(u32 file);
+void server_replace(u32 file);
+void server_same_version(u32 file, loff_t old_size);
+loff_t server_size_again(u32 file);
+void server_committed(void);
+void server_honest(void);
 u32 server_new_id(void);
 void page_make(const struct content *c, u32 page, u8 *buf);
 
