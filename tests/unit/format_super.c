@@ -380,6 +380,24 @@ static void lost_loop_of_crashes(void **state)
 	assert_true(cachet_epoch_lost(&s, 100 + YEAR + 1));
 }
 
+/* A machine that crashes once a day: what is of the last days is trusted, for as long. */
+static void lost_now_and_then(void **state)
+{
+	enum { DAY = 17280, CRASHES = 400 };
+	struct cachet_super_info s = {};
+	u64 epoch = 1;
+	u32 i, day;
+
+	(void)state;
+	for (i = 0; i < CRASHES; i++) {
+		epoch += DAY;
+		assert_int_equal(cachet_super_lose(&s, epoch + 1, epoch + CACHET_LOST_EPOCHS), 0);
+		for (day = 0; day < 4 && day <= i; day++)
+			assert_false(cachet_epoch_lost(&s, epoch - day * (DAY + CACHET_LOST_EPOCHS)));
+		epoch += CACHET_LOST_EPOCHS;
+	}
+}
+
 static void lost_overflow_exact(void **state)
 {
 	struct cachet_super_info s = {};
@@ -452,6 +470,7 @@ int main(void)
 		cmocka_unit_test(lost_table_full),
 		cmocka_unit_test(lost_overflow_exact),
 		cmocka_unit_test(lost_loop_of_crashes),
+		cmocka_unit_test(lost_now_and_then),
 		cmocka_unit_test(file_ids),
 	};
 

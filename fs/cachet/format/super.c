@@ -218,10 +218,28 @@ bool cachet_epoch_lost(const struct cachet_super_info *s, u64 epoch)
 	return false;
 }
 
-/* How far is it from the range before number @nr to @first? */
-static u64 epochs_to(const struct cachet_super_info *s, unsigned int nr, u64 first)
+/* The committed epochs before a range of lost ones: how many, and how long ago they ended. */
+struct kept {
+	u64	nr;
+	u64	age;
+};
+
+static struct kept kept_before(const struct cachet_super_info *s, unsigned int nr, u64 first,
+			       u64 now)
 {
-	return first - s->lost[nr - 1].last;
+	return (struct kept){ .nr = first - s->lost[nr - 1].last, .age = now - first + 1 };
+}
+
+/* Is @a worth less? Few epochs are, and old ones: most of what they wrote is gone by now. */
+static bool worth_less(struct kept a, struct kept b)
+{
+	while ((a.nr | a.age | b.nr | b.age) >> 32) {
+		a.nr >>= 1;
+		a.age >>= 1;
+		b.nr >>= 1;
+		b.age >>= 1;
+	}
+	return a.nr * b.age < b.nr * a.age;
 }
 
 /**
@@ -230,23 +248,30 @@ static u64 epochs_to(const struct cachet_super_info *s, unsigned int nr, u64 fir
  * @first: first lost epoch, greater than all those noted before
  * @last: last lost epoch
  *
- * When the table is full the two ranges with the fewest committed epochs between them become
- * one, with those: what was written in them becomes suspect, which is safe. So what crashes
- * again and again costs what was cached in between, and not what was long before.
+ * When the table is full two ranges become one, with the committed epochs between them: what was
+ * written in those becomes suspect, which is safe. They are those with the fewest epochs between
+ * them, for their age. So what crashes again and again costs what was cached in between, and
+ * where crashes are rare the oldest go first.
  *
  * Return: 0, or -EINVAL if the range is out of order.
  */
 int cachet_super_lose(struct cachet_super_info *s, u64 first, u64 last)
 {
 	unsigned int n = s->nr_lost, i, at = 1;
+	struct kept least, one;
 
 	if (first > last || (n && first <= s->lost[n - 1].last))
 		return -EINVAL;
 	if (n == CACHET_NR_LOST) {
-		for (i = 2; i < n; i++)
-			if (epochs_to(s, i, s->lost[i].first) < epochs_to(s, at, s->lost[at].first))
+		least = kept_before(s, 1, s->lost[1].first, last);
+		for (i = 2; i <= n; i++) {
+			one = kept_before(s, i, i < n ? s->lost[i].first : first, last);
+			if (worth_less(one, least)) {
+				least = one;
 				at = i;
-		if (epochs_to(s, n, first) < epochs_to(s, at, s->lost[at].first)) {
+			}
+		}
+		if (at == n) {
 			s->lost[n - 1].last = last;
 			return 0;
 		}
