@@ -276,6 +276,7 @@ struct cachet_volume {
 	u32	last_use;		/* Seconds since 1970 */
 	u8	block_shift;		/* 0: the cache's */
 	bool	withdrawn;		/* No lookup begins any more */
+	bool	sees_all;		/* No file of it was in use without the cache being told */
 	atomic_t nr_objects;		/* In use */
 };
 
@@ -677,5 +678,11 @@ void cachet_netfs_end(struct netfs_cache_resources *cres);
 bool cachet_changes_are_told(const u8 *key);
 bool cachet_attributes_hold(struct cachet_obj *obj, struct inode *inode, loff_t i_size,
 			    bool reading);
+
+/* ---- compat/zeros.c ----------------------------------------------------- */
+
+u64 cachet_zeros_from(const struct inode *inode);
+void cachet_zeros_end(struct inode *inode, u64 end);
+void cachet_zeros_forget(struct cachet_obj *obj, struct inode *inode);
 
 #endif /* CACHET_INTERNAL_H */

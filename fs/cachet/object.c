@@ -329,9 +329,9 @@ static enum cachet_object_why load(struct cachet_obj *obj,
 		return CACHET_OBJECT_SUSPECTED;
 	}
 	if (why != CACHET_OBJECT_FOUND) {
+		empty(obj, cachet_new_generation(cache), obj->block_shift);
 		/* Not later: the file may be cut or grow to what the head says, unnoticed. */
-		cachet_object_drop(obj);
-		return why;
+		return cachet_object_write_head(obj, false) ? CACHET_OBJECT_UNREADABLE : why;
 	}
 	cachet_count(cache, lookups_found);
 	empty(obj, le64_to_cpu(o.generation), o.block_shift);
@@ -369,18 +369,18 @@ bool cachet_object_lookup(struct fscache_cookie *cookie)
 	loff_t size;
 
 	if (cachet_cache_out(cache) || !cachet_volume_ready(vol))
-		return false;
+		goto failed;
 	cachet_fp_of_cookie(cache, vol, cookie, fp);
 	cachet_coherency_of_cookie(cookie, &coherency, &size);
 	obj = find_or_new(cache, fp, &is_new);
 	if (!obj)
-		return false;
+		goto failed;
 
 	mutex_lock(&obj->lock);
 	if (WARN_ON_ONCE(obj->cookie)) {	/* fscache has one cookie for a key */
 		mutex_unlock(&obj->lock);
 		cachet_object_put(obj, CACHET_REF_FAILED);
-		return false;
+		goto failed;
 	}
 	obj->volume = vol;
 	obj->volume_id = vol->id;
@@ -395,7 +395,7 @@ bool cachet_object_lookup(struct fscache_cookie *cookie)
 		obj->volume = NULL;
 		mutex_unlock(&obj->lock);
 		cachet_object_put(obj, CACHET_REF_FAILED);
-		return false;
+		goto failed;
 	}
 	/*
 	 * An access does not hold a reference, and a netfs gives up its own with
@@ -418,18 +418,19 @@ bool cachet_object_lookup(struct fscache_cookie *cookie)
 	}
 	trace_cachet_object(obj, why);
 	return true;
+
+failed:
+	/* What is done to the file now, none of its objects will have seen. */
+	WRITE_ONCE(vol->sees_all, false);
+	return false;
 }
 
-/*
- * Withdrawal of a file of which nobody knows what became while it could not be told here. If
- * that can't be written either, the head says that a session runs, or the cache is out.
- */
+/* Withdrawal of a file of which nobody knows what became while it could not be told here. */
 static void give_up(struct cachet_obj *obj)
 {
 	obj->session = 0;
-	empty(obj, cachet_new_generation(obj->cache), obj->block_shift);
+	cachet_object_drop(obj);
 	obj->flags |= CACHET_OBJ_DEAD;
-	cachet_object_write_head(obj, false);
 	trace_cachet_object(obj, CACHET_OBJECT_UNACKED);
 }
 
@@ -456,10 +457,10 @@ static void end_session(struct cachet_obj *obj, struct fscache_cookie *cookie,
 }
 
 /*
- * Would a head that says when the file was used last, and keeps the epoch of the one before, say
- * nothing else that is new? A block 0 that nobody has verified is not in it.
+ * May the head be written anew for no more than its size, or the time of use? A block 0 that
+ * nobody has verified would not be in it; and what may not be there at all is not needed.
  */
-static bool may_touch(const struct cachet_obj *obj)
+static bool head_is_ours(const struct cachet_obj *obj)
 {
 	return (obj->flags & (CACHET_OBJ_ON_DISK | CACHET_OBJ_UNSURE)) == CACHET_OBJ_ON_DISK &&
 		!(obj->inline_flags & CACHET_MAP_SUSPECT);
@@ -474,6 +475,7 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 	struct cachet_obj *obj = cookie->cache_priv;
 	struct fscache_cache *fscache = cookie->volume->cache;
 	struct cachet_cache *cache = obj->cache;
+	int users = atomic_read(&cookie->n_active);
 	struct cachet_coherency coherency;
 	loff_t size;
 	bool sure;
@@ -487,7 +489,7 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 	 * With users left (detach) dirty pages may still be on their way. And writes pass by a
 	 * cache that goes, or is out of service: whoever made them may have let go by now.
 	 */
-	sure = !atomic_read(&cookie->n_active) && !cachet_cache_out(cache) &&
+	sure = !users && !cachet_cache_out(cache) &&
 		!test_bit(CACHET_CACHE_LEAVING, &cache->flags);
 	/* All is written back; and fscache would not say again when the next one begins. */
 	if (sure)
@@ -515,10 +517,10 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 		 * machine truncates a file. The next lookup finds that they differ.
 		 */
 		obj->flags |= CACHET_OBJ_DEAD;
-	} else if ((obj->flags & CACHET_OBJ_ON_DISK) && !obj->told) {
+	} else if (head_is_ours(obj) && !obj->told) {
 		/* It was cut, or has grown, and nothing else changed. */
 		cachet_object_write_head(obj, false);
-	} else if (may_touch(obj) && cachet_now() - obj->last_use >= CACHET_TOUCH_SECONDS) {
+	} else if (head_is_ours(obj) && cachet_now() - obj->last_use >= CACHET_TOUCH_SECONDS) {
 		cachet_object_write_head(obj, true);
 	}
 	trace_cachet_object(obj, CACHET_OBJECT_WITHDRAWN);
@@ -527,6 +529,9 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 	obj->cookie = NULL;
 	mutex_unlock(&obj->lock);
 
+	/* Who opens a file at this moment may write to it, and fscache does not say so. */
+	if (atomic_read(&cookie->n_active) > users)
+		set_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags);
 	atomic_dec(&cache->nr_in_use);
 	cookie->cache_priv = NULL;
 	cachet_object_put(obj, CACHET_REF_WITHDRAW);

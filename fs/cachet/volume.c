@@ -259,6 +259,8 @@ void cachet_volume_acquire(struct fscache_volume *vcookie)
 	vol->cache = cache;
 	vol->vcookie = vcookie;
 	vol->slot = NO_SLOT;
+	/* Mounted while the cache is there. Else they may have been written to before. */
+	vol->sees_all = !atomic_read(&vcookie->n_cookies);
 	mutex_lock(&cache->volume_lock);
 	err = try_record(vol);
 	if (err)

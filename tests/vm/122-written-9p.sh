@@ -15,5 +15,7 @@ net_mount_as -t 9p \
 	127.0.0.1
 refused=(punch zero allocate collapse insert)
 # What netfs takes for zeros unasked, behind a size that a work has set, is not handed over.
-min_filled=1200000 min_new=12000000 min_held=6000000
+min_filled=1200000 min_new=12000000 min_held=8000000
+# Linux 6.12 writes past a lookup: of a file that is opened for writing first nothing stays.
+[ "$VM_KERNEL" != stock ] || min_held=6000000
 written

@@ -71,6 +71,16 @@ dd if=/dev/urandom of=/mnt/net/beyond bs=1000 count=1 seek=400 conv=notrunc stat
 forget_pages
 same beyond "cut, and written to far behind"
 
+# --- but what was written here, and has left memory in part, was not cut ---
+dd if=/dev/urandom of=/mnt/net/kept bs=1M count=2 status=none
+sync
+unused() { [ "$(status_of left objects_in_use)" = 0 ]; }
+wait_until 30 unused || fail "files are in use for more than 10 seconds"
+dd if=/mnt/net/kept of=/dev/null bs=64K count=1 iflag=nocache status=none
+wait_until 30 unused || fail "files are in use for more than 10 seconds"
+assert_same /mnt/net/kept /mnt/server/dir/kept
+assert_eq "$(stat_of /mnt/net/kept cached_bytes)" $((2 << 20)) "kept: bytes that are cached"
+
 # --- another file, with the number of one that is gone ---
 for try in {1..20}; do
 	cached gone
@@ -124,4 +134,4 @@ same dirty "written before a detach"
 /run/net-umount
 cachectl detach left
 cachectl check --digests "$(cachet_dir left)"
-cases 7 "files"
+cases 8 "files"

@@ -16,6 +16,8 @@
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0) && \
 	LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 /* The Debian 12 (backports) and 13 kernel. */
+/* What is written to a file that is being looked up does not come to the cache, nor wait. */
+#define CACHET_HAVE_WRITES_PAST_LOOKUP
 #elif LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0) && \
 	LINUX_VERSION_CODE < KERNEL_VERSION(7, 4, 0)
 /* netfs completions say nothing of their context any more. */

@@ -178,41 +178,6 @@ static void fit_piece(const struct netfs_io_subrequest *subreq, u64 nr, bool *pr
 }
 #endif
 
-/* netfs takes a file for zeros from here on, in bytes, and asks nobody. */
-static u64 zero_point(struct inode *inode)
-{
-#ifdef CACHET_HAVE_ZERO_POINT_CALL
-	return netfs_read_zero_point(inode);
-#else
-	return READ_ONCE(netfs_inode(inode)->zero_point);
-#endif
-}
-
-/*
- * fscache tells no cache of a change of size while nobody has the file open. If it was cut, and
- * has grown to what it was, only zero_point shows how far; and that moves on when pages of the
- * file leave memory. So it is compared with what is known as soon as the file is used again.
- *
- * Not with cifs, which sets it back for other reasons, too, and is asked for its times instead.
- */
-static void forget_zeros(struct cachet_obj *obj, struct inode *inode)
-{
-	loff_t zeros, size;
-
-	if (!(READ_ONCE(obj->flags) & CACHET_OBJ_NEW_USE))
-		return;
-	zeros = min_t(u64, zero_point(inode), LLONG_MAX);
-	mutex_lock(&obj->lock);
-	size = obj->size;
-	if ((obj->flags & CACHET_OBJ_NEW_USE) && zeros < size &&
-	    inode->i_sb->s_magic != CIFS_SUPER_MAGIC) {
-		cachet_object_resize(obj, zeros);
-		cachet_object_resize(obj, size);
-	}
-	WRITE_ONCE(obj->flags, obj->flags & ~CACHET_OBJ_NEW_USE);
-	mutex_unlock(&obj->lock);
-}
-
 /*
  * How many of these pages will hold what the server says. Where another machine has let the
  * file grow, which changes its size and not zero_point, there is something behind that, and what
@@ -220,7 +185,7 @@ static void forget_zeros(struct cachet_obj *obj, struct inode *inode)
  */
 static u64 asked_pages(const struct netfs_io_request *rreq, u64 page, u64 nr, u64 i_size)
 {
-	u64 zeros = zero_point(rreq->inode);
+	u64 zeros = cachet_zeros_from(rreq->inode);
 	u64 end = zeros >> CACHET_PAGE_SHIFT;
 
 	if (zeros >= i_size || end >= page + nr)
@@ -254,7 +219,7 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 		return NETFS_DOWNLOAD_FROM_SERVER;
 	ask_in_one_piece(subreq->rreq);
 	obj = cres_obj(cres);
-	forget_zeros(obj, subreq->rreq->inode);
+	cachet_zeros_forget(obj, subreq->rreq->inode);
 	/* Whole pages up to the one that holds the end of the file. */
 	if (!IS_ALIGNED(subreq->start, CACHET_PAGE_BYTES))
 		return NETFS_DOWNLOAD_FROM_SERVER;
@@ -504,13 +469,15 @@ static void netfs_issue_write(struct netfs_io_subrequest *subreq)
 		return;
 	}
 	set_bit(PRIV_WRITES, (unsigned long *)&cres->cache_priv2);
-	forget_zeros(cres_obj(cres), wreq->inode);
+	cachet_zeros_forget(cres_obj(cres), wreq->inode);
 	if (!cachet_attributes_hold(cres_obj(cres), wreq->inode, wreq->i_size, false)) {
 		subreq_end(subreq, len);
 		return;
 	}
-	if (local)
+	if (local) {
 		cachet_object_begin_session(cres_obj(cres));
+		cachet_zeros_end(wreq->inode, min_t(u64, start + len, wreq->i_size));
+	}
 	good = bytes_current(subreq, cres_obj(cres));
 	if (good < len) {
 		cachet_count(cres_obj(cres)->cache, fills_stale);
@@ -607,12 +574,19 @@ static void forget_copied(struct netfs_cache_resources *cres)
  * @cookie: with an object from now on
  *
  * Any context. What was written then, or while there was no cache, the object knows nothing of.
- * That somebody has just opened the file for writing looks the same.
+ * That somebody has just opened the file for writing looks the same: so this is believed where
+ * there was such a time, and on kernels whose writes do not wait for the lookup.
  */
 bool cachet_written_meanwhile(const struct fscache_cookie *cookie)
 {
 	smp_mb();	/* A write looks for the object after this is set */
-	return test_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags);
+	if (!test_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags))
+		return false;
+#ifdef CACHET_HAVE_WRITES_PAST_LOOKUP
+	return true;
+#else
+	return !READ_ONCE(((struct cachet_volume *)cookie->volume->cache_priv)->sees_all);
+#endif
 }
 
 /* ---- operations --------------------------------------------------------- */

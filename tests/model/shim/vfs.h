@@ -149,6 +149,7 @@ struct fscache_volume {
 	void *cache_priv;
 	u8 *key;			/* Its length, then the bytes */
 	atomic_t n_accesses;
+	atomic_t n_cookies;
 	unsigned long flags;
 #define FSCACHE_VOLUME_INVALIDATE	0
 	u8 coherency_len;

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * zeros.c - from where on netfs takes a file for zeros, and what that says of a cut
+ *
+ * netfs keeps a zero_point for each inode: behind it the server has nothing, and it is not asked.
+ * A cut sets it back. It moves on when pages of the file leave memory.
+ *
+ * Not used of cifs, which sets it back for other reasons, too, and is asked for its times instead
+ * (attributes.c). Takes the inode's i_lock, and the object's lock.
+ */
+#include <linux/magic.h>
+#include <linux/netfs.h>
+#include "../internal.h"
+
+/**
+ * cachet_zeros_from - from where on is a file taken for zeros?
+ * @inode: of a filesystem that begins its inodes with netfs's
+ *
+ * Any context. Return: bytes; far behind the end where the filesystem does not use it.
+ */
+u64 cachet_zeros_from(const struct inode *inode)
+{
+#ifdef CACHET_HAVE_ZERO_POINT_CALL
+	return netfs_read_zero_point(inode);
+#else
+	return READ_ONCE(container_of(inode, struct netfs_inode, inode)->zero_point);
+#endif
+}
+
+/**
+ * cachet_zeros_end - there is something in a file, which the server has or gets now
+ * @inode: as above
+ * @end: bytes, up to here
+ *
+ * netfs knows that of pages that left memory, or were written in part; of others not when they
+ * are written back, but then what this machine wrote looks like what was cut off. Process
+ * context.
+ */
+void cachet_zeros_end(struct inode *inode, u64 end)
+{
+	struct netfs_inode *ictx = netfs_inode(inode);
+
+	if (inode->i_sb->s_magic == CIFS_SUPER_MAGIC)
+		return;
+	spin_lock(&inode->i_lock);
+#ifdef CACHET_HAVE_ZERO_POINT_CALL
+	if (end > ictx->_zero_point)
+		netfs_write_zero_point(inode, end);
+#else
+	if (end > ictx->zero_point)
+		ictx->zero_point = end;
+#endif
+	spin_unlock(&inode->i_lock);
+}
+
+/**
+ * cachet_zeros_forget - what was cut off while nobody said so
+ * @obj: object with an operation begun
+ * @inode: its file's
+ *
+ * fscache tells no cache of a change of size while nobody has the file open. If it was cut, and
+ * has grown to what it was, only zero_point shows how far; and that moves on. So it is compared
+ * with what is known as soon as the file is used again, once.
+ *
+ * May sleep.
+ */
+void cachet_zeros_forget(struct cachet_obj *obj, struct inode *inode)
+{
+	loff_t zeros, size;
+
+	if (!(READ_ONCE(obj->flags) & CACHET_OBJ_NEW_USE))
+		return;
+	zeros = min_t(u64, cachet_zeros_from(inode), LLONG_MAX);
+	mutex_lock(&obj->lock);
+	size = obj->size;
+	if ((obj->flags & CACHET_OBJ_NEW_USE) && zeros < size &&
+	    inode->i_sb->s_magic != CIFS_SUPER_MAGIC) {
+		cachet_object_resize(obj, zeros);
+		cachet_object_resize(obj, size);
+		cachet_zeros_end(inode, size);	/* Once is enough */
+	}
+	WRITE_ONCE(obj->flags, obj->flags & ~CACHET_OBJ_NEW_USE);
+	mutex_unlock(&obj->lock);
+}
