@@ -530,7 +530,7 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 	mutex_unlock(&obj->lock);
 
 	/* Who opens a file at this moment may write to it, and fscache does not say so. */
-	if (atomic_read(&cookie->n_active) > users)
+	if (!sure && atomic_read(&cookie->n_active) > users)
 		set_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags);
 	atomic_dec(&cache->nr_in_use);
 	cookie->cache_priv = NULL;
@@ -549,6 +549,8 @@ static void write_empty_head(struct cachet_obj *obj)
 	unsigned int tries;
 	int ret = 0;
 
+	if (cachet_cache_out(obj->cache))	/* Nothing can be written, and all is in doubt */
+		return;
 	for (tries = 0; tries < EMPTY_TRIES; tries++) {
 		if (obj->flags & CACHET_OBJ_HEAD)
 			ret = cachet_object_write_head(obj, false);
