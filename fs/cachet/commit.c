@@ -14,29 +14,29 @@
 #include "internal.h"
 #include "trace.h"
 
-#define COMMIT_TRIES	10	/* Each waits for a tick or more, for memory */
-
 static int write_super(struct cachet_cache *cache, const struct cachet_super_info *s)
 {
 	void *page = (void *)get_zeroed_page(GFP_NOFS | __GFP_NOFAIL);
 	struct cachet_super_info as_read;
-	unsigned int tries = 0;
+	unsigned int tries;
 	const char *why;
 	int ret;
 
 	cachet_super_encode(page, s);
 	/* What somebody has forged may lead to numbers that no attach would take. */
 	ret = cachet_super_decode(page, &as_read, &why);
-	/* The sector that counts is the first; the rest of the page is zero. */
-	while (!ret) {
+	if (ret)
+		goto out;
+	for (tries = 0; tries < CACHET_MEMORY_TRIES; tries++) {
+		/* The sector that counts is the first; the rest of the page is zero. */
 		ret = cachet_io_direct(cache, cache->super_file, page, PAGE_SIZE,
 				       (s->epoch & 1) * CACHET_SUPER_STRIDE, true,
 				       CACHET_IO_SUPER_WRITE);
-		if (ret != -ENOMEM || ++tries == COMMIT_TRIES)
+		if (ret != -ENOMEM)
 			break;
 		memalloc_retry_wait(GFP_NOFS);
-		ret = 0;
 	}
+out:
 	free_page((unsigned long)page);
 	return ret;
 }

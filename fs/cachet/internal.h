@@ -94,6 +94,8 @@ enum cachet_limits {
 	/* As relatime: noting each use would write a page for each file read. */
 	CACHET_TOUCH_SECONDS	= 3600,
 	CACHET_EVENTS		= 256,	/* For a reader that is away for a while */
+	/* What must not fail for want of memory: each waits for a tick or more. */
+	CACHET_MEMORY_TRIES	= 10,
 };
 
 /* ---- main.c ------------------------------------------------------------- */

@@ -17,8 +17,6 @@
 #include "internal.h"
 #include "trace.h"
 
-#define TABLE_TRIES	10	/* Each waits for a tick or more, for memory */
-
 static u32 segment_nr(const struct cachet_cache *cache, const struct cachet_seg *seg)
 {
 	return seg - cache->seg;
@@ -183,7 +181,7 @@ static int write_table(struct cachet_cache *cache, const struct cachet_segment *
 	unsigned int tries;
 	int ret;
 
-	for (tries = 0; tries < TABLE_TRIES; tries++) {
+	for (tries = 0; tries < CACHET_MEMORY_TRIES; tries++) {
 		ret = cachet_io_write(cache, cache->index_file, d, CACHET_SET_BYTES, pos,
 				      CACHET_IO_INDEX_WRITE);
 		if (ret != -ENOMEM)

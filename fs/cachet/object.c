@@ -23,8 +23,6 @@
 #include "internal.h"
 #include "trace.h"
 
-#define EMPTY_TRIES	10	/* Each waits for a tick or more */
-
 static atomic_t debug_ids;
 
 /* ---- references --------------------------------------------------------- */
@@ -551,7 +549,7 @@ static void write_empty_head(struct cachet_obj *obj)
 
 	if (cachet_cache_out(obj->cache))	/* Nothing can be written, and all is in doubt */
 		return;
-	for (tries = 0; tries < EMPTY_TRIES; tries++) {
+	for (tries = 0; tries < CACHET_MEMORY_TRIES; tries++) {
 		if (obj->flags & CACHET_OBJ_HEAD)
 			ret = cachet_object_write_head(obj, false);
 		if (ret != -ENOMEM)

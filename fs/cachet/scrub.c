@@ -21,8 +21,6 @@
 #include "internal.h"
 #include "trace.h"
 
-#define VERIFY_TRIES	10	/* Each waits for a tick or more, for memory */
-
 enum {
 	/* Records that one call looks at, at most: some milliseconds, if none is sealed. */
 	CALL_RECORDS	= 256 * CACHET_WAYS,
@@ -134,7 +132,7 @@ static int drop_record(struct scrub *s, u64 pos, const union cachet_any_record *
 		ret = ret ?: err;
 	}
 	/* It may have come into memory while this was read, and would be recorded again. */
-	for (tries = 0; tries < VERIFY_TRIES && verify_object(s, r) == -ENOMEM; tries++)
+	for (tries = 0; tries < CACHET_MEMORY_TRIES && verify_object(s, r) == -ENOMEM; tries++)
 		memalloc_retry_wait(GFP_NOFS);
 	return ret == -ESTALE ? 0 : ret;
 }
