@@ -295,22 +295,34 @@ static void lost_ranges(void **state)
 	assert_int_equal(cachet_super_lose(&s, 5, 5), 0);
 	assert_int_equal(cachet_super_lose(&s, 5, 6), -EINVAL);
 	assert_int_equal(cachet_super_lose(&s, 1, 2), -EINVAL);
-	assert_int_equal(cachet_super_lose(&s, 6, 8), 0);
+	assert_int_equal(cachet_super_lose(&s, 9, 11), 0);
 	assert_int_equal(s.nr_lost, 2);
 	assert_false(cachet_epoch_lost(&s, 4));
 	assert_true(cachet_epoch_lost(&s, 5));
-	assert_true(cachet_epoch_lost(&s, 6));
-	assert_true(cachet_epoch_lost(&s, 8));
-	assert_false(cachet_epoch_lost(&s, 9));
+	assert_false(cachet_epoch_lost(&s, 6));
+	assert_false(cachet_epoch_lost(&s, 8));
+	assert_true(cachet_epoch_lost(&s, 9));
+	assert_true(cachet_epoch_lost(&s, 11));
+	assert_false(cachet_epoch_lost(&s, 12));
+}
+
+/* So near are only ranges of which the first attach after the one ended before its first commit. */
+static bool nothing_between(const struct cachet_super_info *s, u64 first)
+{
+	return s->nr_lost && first - s->lost[s->nr_lost - 1].last <= 3;
 }
 
 /* With one more range: are two neighbours one now, if the table was full, and all others as before? */
 static bool one_pair_merged(const struct cachet_super_info *was, u64 first, u64 last,
 			    const struct cachet_super_info *now)
 {
-	struct cachet_super_info s;
+	struct cachet_super_info s = *was;
 	u32 at;
 
+	if (nothing_between(was, first)) {
+		s.lost[s.nr_lost - 1].last = last;
+		return !memcmp(&s, now, sizeof(s));
+	}
 	for (at = 1; at <= was->nr_lost; at++) {
 		s = *was;
 		if (was->nr_lost < CACHET_NR_LOST) {
@@ -427,6 +439,36 @@ static void lost_now_and_then(void **state)
 	}
 }
 
+/*
+ * A machine that crashes each day, and one morning again and again before the first commit, as a
+ * battery that is gone makes it: the days are trusted as if that had been one crash.
+ */
+static void lost_before_first_commit(void **state)
+{
+	enum { DAY = 17280, CUTS = 50 };
+	struct cachet_super_info s = {}, once;
+	u64 epoch = 1;
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < CACHET_NR_LOST; i++) {
+		epoch += DAY;
+		assert_int_equal(cachet_super_lose(&s, epoch + 1, epoch + CACHET_LOST_EPOCHS), 0);
+		epoch += CACHET_LOST_EPOCHS;
+	}
+	once = s;
+	for (i = 0; i < CUTS; i++) {
+		epoch += i % 3;		/* Neither copy of super was written, or one, or both */
+		assert_int_equal(cachet_super_lose(&s, epoch + 1, epoch + CACHET_LOST_EPOCHS), 0);
+		epoch += CACHET_LOST_EPOCHS;
+	}
+	once.lost[CACHET_NR_LOST - 1].last = epoch;
+	assert_memory_equal(&s, &once, sizeof(s));
+	/* One commit, and it is another matter. */
+	assert_int_equal(cachet_super_lose(&s, epoch + 4, epoch + 20), 0);
+	assert_false(cachet_epoch_lost(&s, epoch + 3));
+}
+
 static void lost_overflow_exact(void **state)
 {
 	struct cachet_super_info s = {};
@@ -500,6 +542,7 @@ int main(void)
 		cmocka_unit_test(lost_overflow_exact),
 		cmocka_unit_test(lost_loop_of_crashes),
 		cmocka_unit_test(lost_now_and_then),
+		cmocka_unit_test(lost_before_first_commit),
 		cmocka_unit_test(file_ids),
 	};
 

@@ -248,6 +248,9 @@ static bool worth_less(struct kept a, struct kept b)
  * @first: first lost epoch, greater than all those noted before
  * @last: last lost epoch
  *
+ * A crash before the first commit of an attach adds to the range of the one before it: nothing
+ * was written in the epochs between them, which are those of the two copies of super.
+ *
  * When the table is full two ranges become one, with the committed epochs between them: what was
  * written in those becomes suspect, which is safe. They are those with the fewest epochs between
  * them, for their age. So what crashes again and again costs what was cached in between, and
@@ -262,6 +265,11 @@ int cachet_super_lose(struct cachet_super_info *s, u64 first, u64 last)
 
 	if (first > last || (n && first <= s->lost[n - 1].last))
 		return -EINVAL;
+	/* Between them are only those that two copies of super said the last ones in. */
+	if (n && first - s->lost[n - 1].last <= 3) {
+		s->lost[n - 1].last = last;
+		return 0;
+	}
 	if (n == CACHET_NR_LOST) {
 		least = kept_before(s, 1, s->lost[1].first, last);
 		for (i = 2; i <= n; i++) {
