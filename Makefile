@@ -83,6 +83,7 @@ vm-helpers:
 	@$(CC) -O1 -Wall -Wextra -o $(O)/vm-helpers/damage tests/vm/helpers/damage.c
 	@$(CC) -O1 -Wall -Wextra -o $(O)/vm-helpers/pins tests/vm/helpers/pins.c
 	@$(CC) -O1 -Wall -Wextra -o $(O)/vm-helpers/show-by tests/vm/helpers/show-by.c
+	@$(CC) -O2 -Wall -Wextra -o $(O)/vm-helpers/watcher tests/vm/helpers/watcher.c
 	@$(MAKE) -s -C tools O=$(O) $(O)/tools/unit/check-image
 	@cp $(O)/tools/unit/check-image $(O)/vm-helpers/
 	@$(CC) -O1 -Wall -Wextra -o $(O)/vm-helpers/exercise tests/vm/helpers/exercise.c \

@@ -312,6 +312,7 @@ static int read_supers(struct cachet_cache *cache, void *buf)
 static int load_super(struct cachet_cache *cache, struct cachet_attach *arg)
 {
 	struct cachet_super_info other;
+	const char *ignored;
 	const char *why = NULL;
 	void *buf;
 	int ret;
@@ -335,9 +336,11 @@ static int load_super(struct cachet_cache *cache, struct cachet_attach *arg)
 			ret = -EUCLEAN;
 		goto out;
 	}
-	if (why)	/* The other copy is used */
-		cachet_damaged(cache, true, cachet_super_decode(buf, &other, &why) ? 0 :
-			       CACHET_SUPER_STRIDE, why);
+	if (why) {	/* The other copy is used */
+		ret = cachet_super_decode(buf, &other, &ignored) ? 0 : CACHET_SUPER_STRIDE;
+		cachet_damaged(cache, 2, ret, why);
+		ret = 0;
+	}
 	cache->geo = cache->super.geo;
 	cache->seed = cachet_crc_seed(cache->super.uuid);
 out:
@@ -409,11 +412,10 @@ static struct cachet_cache *cache_alloc(void)
 	cache->counters = __alloc_percpu(sizeof(u64) * CACHET_NR_USED_COUNTERS, sizeof(u64));
 	if (!cache->counters)
 		goto err_free;
-	/* Write-back may wait for what runs here. */
-	cache->wq = alloc_workqueue("cachet/%u", WQ_UNBOUND | WQ_MEM_RECLAIM, 0, cache->id);
+	cache->wq = alloc_workqueue("cachet/%u", CACHET_WQ_FLAGS, 0, cache->id);
 	if (!cache->wq)
 		goto err_counters;
-	cache->io_wq = alloc_workqueue("cachet-io/%u", WQ_UNBOUND | WQ_MEM_RECLAIM, 0, cache->id);
+	cache->io_wq = alloc_workqueue("cachet-io/%u", CACHET_WQ_FLAGS, 0, cache->id);
 	if (!cache->io_wq)
 		goto err_wq;
 	__module_get(THIS_MODULE);

@@ -44,11 +44,37 @@ static void submit_work(struct work_struct *work)
 	cachet_fill_submit(container_of(work, struct cachet_fill, work));
 }
 
+/* By somebody else, who may wait. */
+static void submit_later(struct cachet_fill *fill)
+{
+	fill->flags |= CACHET_FILL_PUNTED;
+	INIT_WORK(&fill->work, submit_work);
+	queue_work(fill->obj->cache->io_wq, &fill->work);
+}
+
 /* Drop a fill, or publish it, in process context. */
 static void queue_publish(struct cachet_fill *fill)
 {
 	INIT_WORK(&fill->work, publish_work);
 	queue_work(fill->obj->cache->wq, &fill->work);
+}
+
+/*
+ * The cache's filesystem is frozen. Here are the pages of somebody who reads, perhaps locked: he
+ * does not wait for that, nor for a lock whose holder does. What comes from the server can come
+ * again; what this machine writes must be kept, or what was there be forgotten.
+ */
+static void end_frozen(struct cachet_fill *fill)
+{
+	cachet_log_release(fill->open);
+	fill->open = NULL;
+	fill->nr = 0;
+	if (fill->flags & CACHET_FILL_SERVER) {
+		fill->error = -EAGAIN;
+		queue_publish(fill);
+	} else {
+		submit_later(fill);
+	}
 }
 
 /*
@@ -126,13 +152,12 @@ void cachet_fill_submit(struct cachet_fill *fill)
 {
 	struct cachet_cache *cache = fill->obj->cache;
 	const struct cred *cred;
+	bool punted = fill->flags & CACHET_FILL_PUNTED;
 	unsigned int nofs;
 	ssize_t ret;
 
 	if (cachet_io_must_punt()) {
-		fill->flags |= CACHET_FILL_PUNTED;
-		INIT_WORK(&fill->work, submit_work);
-		queue_work(cache->io_wq, &fill->work);
+		submit_later(fill);
 		return;
 	}
 	ret = cachet_fill_reserve(fill->obj, fill->len, &fill->piece[0], &fill->open);
@@ -155,7 +180,8 @@ void cachet_fill_submit(struct cachet_fill *fill)
 	nofs = memalloc_nofs_save();
 	ret = cachet_inject(CACHET_IO_DATA_WRITE);
 	if (!ret)
-		ret = cachet_io_write_iter(&fill->iocb, &fill->iter, &fill->freeze_level);
+		ret = cachet_io_write_iter(&fill->iocb, &fill->iter, punted,
+					   &fill->freeze_level);
 	memalloc_nofs_restore(nofs);
 	revert_creds(cred);
 	if (ret == -EIOCBQUEUED) {
@@ -164,6 +190,14 @@ void cachet_fill_submit(struct cachet_fill *fill)
 	}
 	refcount_dec(&fill->ref);
 	fput(cache->data_file);
+	if (ret == -EAGAIN && !punted) {
+		end_frozen(fill);
+		return;
+	}
+	/* With DAX, who is killed meanwhile stops. */
+	if (ret >= 0 && ret < (ssize_t)fill->len << CACHET_PAGE_SHIFT &&
+	    fatal_signal_pending(current))
+		ret = -EINTR;
 	if (ret >= 0 && ret != (ssize_t)fill->len << CACHET_PAGE_SHIFT)
 		ret = -EIO;
 	fill->error = ret < 0 ? ret : 0;

@@ -45,6 +45,8 @@ static enum verdict judge(struct cachet_cache *cache, u64 place)
 	return ret;
 }
 
+static const char *const names[] = { "data", "index", "super" };
+
 /**
  * cachet_media_error - a read of the cache's files failed
  * @cache: cache
@@ -59,7 +61,6 @@ static enum verdict judge(struct cachet_cache *cache, u64 place)
  */
 bool cachet_media_error(struct cachet_cache *cache, enum cachet_io_site site, u64 pos, int err)
 {
-	static const char *const names[] = { "data", "index", "super" };
 	unsigned int file = site == CACHET_IO_INDEX_READ ? 1 : site == CACHET_IO_SUPER_READ ? 2 : 0;
 	enum verdict verdict = TOO_MANY;
 
@@ -86,19 +87,19 @@ bool cachet_media_error(struct cachet_cache *cache, enum cachet_io_site site, u6
 /**
  * cachet_damaged - count, tell and log that a record can't be believed
  * @cache: cache, attached or being so
- * @super: of super, not of index
+ * @file: 0: data, of a summary; 1: index; 2: super
  * @pos: byte offset of the record in that file
  * @why: what is wrong with it, in a few words
  *
  * Any context but hard interrupts. It is taken for none.
  */
-void cachet_damaged(struct cachet_cache *cache, bool super, u64 pos, const char *why)
+void cachet_damaged(struct cachet_cache *cache, unsigned int file, u64 pos, const char *why)
 {
 	cachet_count(cache, records_bad);
 	trace_cachet_record_bad(cache, pos, why);
-	cachet_event(cache, CACHET_EVENT_DAMAGED, pos, super ? 2 : 1);
+	cachet_event(cache, CACHET_EVENT_DAMAGED, pos, file);
 	pr_warn_ratelimited("%s: a record at byte %llu of %s is damaged, and ignored: %s\n",
-			    cache->super.tag, pos, super ? "super" : "index", why);
+			    cache->super.tag, pos, names[file], why);
 }
 
 /**

@@ -6,7 +6,7 @@
  * is searched, and a full set gives up its coldest record. Nothing is rehashed,
  * rebalanced or allocated. The kernel's own reclaim bounds the memory.
  *
- *      key -> set number -> kernel_read(4 KiB) -> the record that matches, is
+ *      key -> set number -> read of 4 KiB -> the record that matches, is
  *      whole, and is of an epoch that counts
  *
  * Lookups take no lock: a record that was torn by a concurrent write fails its
@@ -103,7 +103,7 @@ static enum cachet_trust find_in(struct cachet_cache *cache, const struct cachet
 		if (!same_key(key, r) || !same_generation(key, r))
 			continue;
 		if (cachet_record_check(r, cache->seed, pos, &cache->geo, &why)) {
-			cachet_damaged(cache, false, pos, why);
+			cachet_damaged(cache, 1, pos, why);
 			continue;
 		}
 		trust = cachet_epoch_trust(cache, le64_to_cpu(r->epoch));
@@ -271,7 +271,7 @@ static void record_overwritten(struct cachet_cache *cache, const struct cachet_r
 
 	if (r->kind != CACHET_REC_EMPTY &&
 	    cachet_record_check(r, cache->seed, pos, &cache->geo, &why))
-		cachet_damaged(cache, false, pos, why);
+		cachet_damaged(cache, 1, pos, why);
 }
 
 /* The way of the record that cachet_index_find() finds, or of another generation; or -1. */
@@ -397,11 +397,24 @@ static bool pieces_pin(struct cachet_cache *cache, const struct cachet_record *r
 	return cachet_seg_pin(cache, p, r->nr);
 }
 
+/*
+ * How far a head stands, if it is found suspect some day. One that is written while the epoch is
+ * committed in which the same was said first goes to disk in its place: with that epoch, if
+ * this ends well. So the next attach finds out whether it did.
+ */
+static u8 stands(const struct cachet_cache *cache, u64 told, u64 epoch)
+{
+	if (told && told <= READ_ONCE(cache->committed))
+		return CACHET_REC_STABLE;
+	return told && told == epoch - 1 ? CACHET_REC_REPEATS : 0;
+}
+
 /**
  * cachet_index_put - write a record
  * @cache: cache
  * @key: whose
- * @rec: CACHET_RECORD_BYTES; kind, fp, epoch and crc are filled in; PINNED is taken
+ * @rec: CACHET_RECORD_BYTES; kind, fp, epoch and crc are filled in, and of a head without
+ *	LOCAL whether it is STABLE or REPEATS; PINNED is taken
  *	away if it was not there before, and CACHET_PINNED_WAYS others of the set have it;
  *	and from an EXTENT whose pieces are not where pins are
  * @keep_epoch: only if this record is there already: keep its epoch, because
@@ -449,6 +462,8 @@ int cachet_index_put(struct cachet_cache *cache, const struct cachet_key *key, v
 	    r->kind == CACHET_REC_EXTENT)
 		r->flags &= ~CACHET_REC_PINNED;
 	r->epoch = keep_epoch ? old->epoch : cpu_to_le64(cache->epoch);
+	if (r->kind == CACHET_REC_OBJECT && !(r->flags & CACHET_REC_LOCAL))
+		r->flags |= stands(cache, key->told, le64_to_cpu(r->epoch));
 	pos += way * CACHET_RECORD_BYTES;
 	cachet_record_seal(rec, cache->seed, pos);
 	ret = cachet_io_write(cache, cache->index_file, rec, CACHET_RECORD_BYTES, pos,

@@ -61,6 +61,12 @@
 /* For more than a page or two: whoever asks can do without, or says so himself. */
 #define CACHET_GFP	(GFP_KERNEL | __GFP_NOWARN)
 
+/*
+ * Write-back may wait for what runs there. And it stops before a hibernation takes its image of
+ * memory, which is to go on with the disk as it was then.
+ */
+#define CACHET_WQ_FLAGS	(WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_FREEZABLE)
+
 struct cachet_cache;
 struct cachet_fill;
 struct cachet_obj;
@@ -374,6 +380,7 @@ void cachet_object_withdraw(struct fscache_cookie *cookie);
 bool cachet_object_invalidate(struct fscache_cookie *cookie);
 void cachet_object_seen(struct cachet_obj *obj, const void *aux, u8 len, loff_t size);
 void cachet_object_resize(struct cachet_obj *obj, loff_t new_size);
+void cachet_object_forget_from(struct cachet_obj *obj, loff_t from);
 int cachet_object_rebuild(struct cachet_obj *obj, u8 shift);
 void cachet_object_drop(struct cachet_obj *obj);
 void cachet_object_begin_session(struct cachet_obj *obj);
@@ -452,7 +459,7 @@ int cachet_verify_found(struct cachet_cache *cache, const u8 digest[CACHET_DIGES
 #define CACHET_MEDIA_JIFFIES	(3600 * HZ)
 
 bool cachet_media_error(struct cachet_cache *cache, enum cachet_io_site site, u64 pos, int err);
-void cachet_damaged(struct cachet_cache *cache, bool super, u64 pos, const char *why);
+void cachet_damaged(struct cachet_cache *cache, unsigned int file, u64 pos, const char *why);
 int cachet_heal_index(struct cachet_cache *cache, const void *page, u64 pos);
 void cachet_heal_read(struct cachet_obj *obj, u32 block, const struct cachet_piece *p);
 void cachet_heal_drop(struct cachet_obj *obj, u32 block, const struct cachet_map *m);
@@ -544,6 +551,7 @@ struct cachet_key {
 	u8	part;			/* EXTENT */
 	u32	block;			/* EXTENT */
 	u64	generation;		/* EXTENT */
+	u64	told;			/* OBJECT: see struct cachet_obj */
 	const u8 *fp;			/* CONTENT: the digest */
 };
 
@@ -615,7 +623,8 @@ int cachet_reclaim_cull(struct cachet_cache *cache, u32 segment, u64 generation)
 
 int cachet_io_believe_disk(struct file *file);
 bool cachet_io_must_punt(void);
-ssize_t cachet_io_write_iter(struct kiocb *iocb, struct iov_iter *iter, int *level);
+ssize_t cachet_io_read_iter(struct kiocb *iocb, struct iov_iter *iter);
+ssize_t cachet_io_write_iter(struct kiocb *iocb, struct iov_iter *iter, bool wait, int *level);
 void cachet_io_end_write(struct kiocb *iocb, int level);
 int cachet_io_short_read(struct file *file, u64 pos, size_t n);
 int cachet_io_read(struct cachet_cache *cache, struct file *file, void *buf, size_t len,
@@ -678,6 +687,7 @@ void cachet_netfs_end(struct netfs_cache_resources *cres);
 /* ---- compat/attributes.c ------------------------------------------------ */
 
 bool cachet_changes_are_told(const u8 *key);
+bool cachet_changes_are_seen(const u8 *key);
 bool cachet_attributes_hold(struct cachet_obj *obj, struct inode *inode, loff_t i_size,
 			    bool reading);
 

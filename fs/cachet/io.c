@@ -116,19 +116,40 @@ static ssize_t punt(struct cachet_cache *cache,
 	return job.ret;
 }
 
+/**
+ * cachet_io_read_iter - read from a file of the cache, and ask nobody
+ * @iocb: file, position, and whether somebody waits for it
+ * @iter: where to
+ *
+ * The VFS would ask first who watches the filesystem (fanotify(7)), below the locks of who reads
+ * a mount: a program that may be away, or waits for that mount itself. What is read here is
+ * told to nobody but who may read the network file.
+ *
+ * May sleep. Return: of read_iter(), bytes, -errno, or -EIOCBQUEUED.
+ */
+noinline ssize_t cachet_io_read_iter(struct kiocb *iocb, struct iov_iter *iter)
+{
+	return iocb->ki_filp->f_op->read_iter(iocb, iter);
+}
+
 static ssize_t read_all(struct file *file, void *buf, size_t len, loff_t pos)
 {
 	unsigned int nofs = memalloc_nofs_save();
+	struct kvec kvec = { .iov_base = buf, .iov_len = len };
+	struct iov_iter iter;
+	struct kiocb iocb;
 	ssize_t n = 0;
 
-	while (len) {
-		n = kernel_read(file, buf, len, &pos);
+	init_sync_kiocb(&iocb, file);
+	iocb.ki_pos = pos;
+	iocb.ki_flags = 0;		/* Whatever the file's flags have become */
+	iov_iter_kvec(&iter, ITER_DEST, &kvec, 1, len);
+	while (iov_iter_count(&iter)) {
+		n = cachet_io_read_iter(&iocb, &iter);
 		if (n <= 0) {
 			n = n ?: CACHET_IO_TRUNCATED;
 			break;
 		}
-		buf += n;
-		len -= n;
 		n = 0;
 	}
 	memalloc_nofs_restore(nofs);
@@ -139,6 +160,7 @@ static ssize_t read_all(struct file *file, void *buf, size_t len, loff_t pos)
  * cachet_io_write_iter - write to a file of the cache, whatever is locked
  * @iocb: file, position, and whether somebody waits for it
  * @iter: what to write
+ * @wait: for a freeze of the filesystem to end; else -EAGAIN
  * @level: returns, for cachet_io_end_write(), how the file is kept from being frozen
  *
  * Network filesystems come here below mmap_lock. Who freezes the cache's own filesystem
@@ -153,7 +175,7 @@ static ssize_t read_all(struct file *file, void *buf, size_t len, loff_t pos)
  * May sleep. Return: of write_iter(), bytes, -errno, or -EIOCBQUEUED: then ki_complete()
  * must call cachet_io_end_write().
  */
-ssize_t cachet_io_write_iter(struct kiocb *iocb, struct iov_iter *iter, int *level)
+ssize_t cachet_io_write_iter(struct kiocb *iocb, struct iov_iter *iter, bool wait, int *level)
 {
 	struct file *file = iocb->ki_filp;
 	struct super_block *sb = file_inode(file)->i_sb;
@@ -162,7 +184,10 @@ ssize_t cachet_io_write_iter(struct kiocb *iocb, struct iov_iter *iter, int *lev
 	*level = SB_FREEZE_WRITE;
 	if (!sb_start_write_trylock(sb)) {
 		*level = SB_FREEZE_PAGEFAULT;
-		sb_start_pagefault(sb);
+		if (wait)
+			sb_start_pagefault(sb);
+		else if (!__sb_start_write_trylock(sb, SB_FREEZE_PAGEFAULT))
+			return -EAGAIN;
 	}
 	if (!is_sync_kiocb(iocb))
 		__sb_writers_release(sb, *level);	/* For lockdep: another task ends it */
@@ -208,7 +233,7 @@ static ssize_t write_all(struct file *file, void *buf, size_t len, loff_t pos)
 	 */
 	current->flags |= PF_LOCAL_THROTTLE;
 	while (iov_iter_count(&iter)) {
-		n = cachet_io_write_iter(&iocb, &iter, &level);
+		n = cachet_io_write_iter(&iocb, &iter, true, &level);
 		if (n <= 0) {
 			n = n ?: -EIO;
 			break;
@@ -261,8 +286,8 @@ static int direct(struct file *file, void *buf, size_t len, u64 pos, int flags)
 	init_sync_kiocb(&iocb, file);
 	iocb.ki_pos = pos;
 	iocb.ki_flags = IOCB_DIRECT | flags;
-	n = write ? cachet_io_write_iter(&iocb, &iter, &level) :
-		    vfs_iocb_iter_read(file, &iocb, &iter);
+	n = write ? cachet_io_write_iter(&iocb, &iter, true, &level) :
+		    cachet_io_read_iter(&iocb, &iter);
 	kvfree(bv);
 	if (n >= 0)
 		n = n == len ? 0 : write ? -EIO : cachet_io_short_read(file, pos, n);
@@ -402,8 +427,10 @@ int cachet_io_direct(struct cachet_cache *cache, struct file *file, void *buf, s
 		if (ret && !harmless(ret))
 			ret = read_by_pages(file, buf, len, &pos);
 	} else if (!ret) {
-		ret = cachet_io_must_punt() ? punt(cache, fn, file, buf, len, pos) :
-					  fn(file, buf, len, pos);
+		ret = cachet_io_must_punt() ? -EINTR : fn(file, buf, len, pos);
+		/* With DAX, who is killed meanwhile stops. */
+		if (ret == -EINTR)
+			ret = punt(cache, fn, file, buf, len, pos);
 	}
 	revert_creds(cred);
 	return finish(cache, site, pos, ret);

@@ -288,7 +288,7 @@ static void load_one(struct cachet_cache *cache, struct cachet_seg *seg,
 				  &cache->geo, &info)) {
 		/* Of one that was never written to there is no record. */
 		if (memchr_inv(d, 0, sizeof(*d)))
-			cachet_damaged(cache, false,
+			cachet_damaged(cache, 1,
 				       cachet_segment_pos(&cache->geo, segment_nr(cache, seg)),
 				       "segment");
 		return load_bad(cache, seg);
@@ -397,8 +397,10 @@ again:
 		goto again;
 	}
 	/* Each entry is a page at least. */
-	if (ret || nr > seg->used)
+	if (ret || nr > seg->used) {
+		cachet_damaged(cache, 0, footer_pos(cache, segment), "summary of an open segment");
 		goto out;
+	}
 	for (i = 0; i < nr; i++)
 		memcpy(&open->entry[i], buf + ((size_t)pages << PAGE_SHIFT) - 64 * (i + 2), 64);
 	open->nr = nr;
@@ -445,7 +447,10 @@ int cachet_log_load(struct cachet_cache *cache)
 				     cachet_segment_pos(&cache->geo, i), CACHET_IO_INDEX_READ);
 		if (ret == -ENODATA) {	/* Nothing may point into these any more */
 			memset(d, 0, CACHET_SET_BYTES);
-			ret = cachet_heal_index(cache, d, cachet_segment_pos(&cache->geo, i));
+			/* No commit yet, which would look at the lists: these segments ask for one. */
+			ret = cachet_io_write(cache, cache->index_file, d, CACHET_SET_BYTES,
+					      cachet_segment_pos(&cache->geo, i),
+					      CACHET_IO_INDEX_WRITE);
 		}
 		for (n = 0; !ret && n < nr; n++)
 			load_one(cache, &cache->seg[i + n], &d[n], reopen);

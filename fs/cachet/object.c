@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * object.c - network files: lookup, withdrawal, invalidation, size, local writes
+ * object.c - network files: lookup, withdrawal, invalidation, local writes
  *
  *   fscache cookie --lookup--> struct cachet_obj --head record--> index
  *
@@ -205,7 +205,7 @@ u64 cachet_new_generation(struct cachet_cache *cache)
  */
 int cachet_object_write_head(struct cachet_obj *obj, bool touch)
 {
-	struct cachet_key key = { .kind = CACHET_REC_OBJECT, .fp = obj->fp };
+	struct cachet_key key = { .kind = CACHET_REC_OBJECT, .told = obj->told, .fp = obj->fp };
 	struct cachet_object o = {};
 	bool has_inline;
 	int ret;
@@ -217,8 +217,6 @@ int cachet_object_write_head(struct cachet_obj *obj, bool touch)
 		obj->inline_flags & (CACHET_REC_SEALED | CACHET_REC_SHARED) : 0;
 	if (obj->session)
 		o.rec.flags |= CACHET_REC_LOCAL;
-	else if (obj->told && obj->told <= READ_ONCE(obj->cache->committed))
-		o.rec.flags |= CACHET_REC_STABLE;
 	if (obj->flags & CACHET_OBJ_PINNED)
 		o.rec.flags |= CACHET_REC_PINNED;
 	o.generation = cpu_to_le64(obj->generation);
@@ -242,9 +240,8 @@ int cachet_object_write_head(struct cachet_obj *obj, bool touch)
 			obj->flags &= ~CACHET_OBJ_PINNED;
 		obj->flags |= CACHET_OBJ_ON_DISK | CACHET_OBJ_HEAD;
 		obj->flags &= ~CACHET_OBJ_UNSURE;
-		/* Perhaps one later than that of the record, which is no harm. */
 		if (!obj->told && !obj->session)
-			obj->told = READ_ONCE(obj->cache->epoch);
+			obj->told = le64_to_cpu(o.rec.epoch);
 	} else if (!touch) {
 		obj->flags |= CACHET_OBJ_UNSURE;
 	}
@@ -278,6 +275,14 @@ static void adopt_inline(struct cachet_obj *obj, const struct cachet_object *o, 
 	cachet_piece_decode(&o->extent, &obj->inline_piece);
 	memcpy(obj->inline_digest, o->digest, sizeof(obj->inline_digest));
 	spin_unlock(&obj->spin);
+}
+
+/* Does a suspect head say of the file, but for block 0, what was committed? */
+static bool head_stays(const struct cachet_cache *cache, const struct cachet_object *o)
+{
+	return (o->rec.flags & CACHET_REC_STABLE) ||
+		((o->rec.flags & CACHET_REC_REPEATS) &&
+		 cachet_epoch_trust(cache, le64_to_cpu(o->rec.epoch) - 1) == CACHET_TRUSTED);
 }
 
 /* What the index knows of the file becomes the object's state. Under lock. */
@@ -316,7 +321,7 @@ static enum cachet_object_why load(struct cachet_obj *obj,
 	} else if (o.rec.flags & CACHET_REC_LOCAL) {
 		cachet_count(cache, lookups_unacked);
 		why = CACHET_OBJECT_UNACKED;
-	} else if (trust == CACHET_SUSPECT && !(o.rec.flags & CACHET_REC_STABLE)) {
+	} else if (trust == CACHET_SUSPECT && !head_stays(cache, &o)) {
 		/* Only block 0, and only if it passes its digest. */
 		cachet_count(cache, lookups_found);
 		empty(obj, cachet_new_generation(cache), o.block_shift);
@@ -335,7 +340,8 @@ static enum cachet_object_why load(struct cachet_obj *obj,
 	empty(obj, le64_to_cpu(o.generation), o.block_shift);
 	obj->acked = le32_to_cpu(o.acked);
 	/* What this run wrote is trusted before it is committed. */
-	obj->told = o.rec.flags & CACHET_REC_STABLE ? 1 : le64_to_cpu(o.rec.epoch);
+	obj->told = o.rec.flags & CACHET_REC_STABLE || trust == CACHET_SUSPECT ? 1 :
+		le64_to_cpu(o.rec.epoch);
 	obj->flags |= CACHET_OBJ_ON_DISK | CACHET_OBJ_EXTENTS;
 	if (trust == CACHET_TRUSTED)
 		adopt_inline(obj, &o, o.rec.flags & (CACHET_REC_SEALED | CACHET_REC_SHARED));
@@ -418,8 +424,12 @@ bool cachet_object_lookup(struct fscache_cookie *cookie)
 	return true;
 
 failed:
-	/* What is done to the file now, none of its objects will have seen. */
+	/*
+	 * What is done to the file now, none of its objects will have seen. And who opens it for
+	 * writing before fscache lets go of the cookie does not say so.
+	 */
 	WRITE_ONCE(vol->sees_all, false);
+	set_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags);
 	return false;
 }
 
@@ -518,7 +528,9 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 	} else if (head_is_ours(obj) && !obj->told) {
 		/* It was cut, or has grown, and nothing else changed. */
 		cachet_object_write_head(obj, false);
-	} else if (head_is_ours(obj) && cachet_now() - obj->last_use >= CACHET_TOUCH_SECONDS) {
+	} else if (head_is_ours(obj) && !(obj->flags & CACHET_OBJ_PINNED) &&
+		   cachet_now() - obj->last_use >= CACHET_TOUCH_SECONDS) {
+		/* (A pinned head is not evicted: no need to put it at risk.) */
 		cachet_object_write_head(obj, true);
 	}
 	trace_cachet_object(obj, CACHET_OBJECT_WITHDRAWN);
@@ -617,71 +629,6 @@ void cachet_object_seen(struct cachet_obj *obj, const void *aux, u8 len, loff_t 
 		cachet_coherency_tell(obj->cookie, aux, len, size);
 	}
 	mutex_unlock(&obj->lock);
-}
-
-/**
- * cachet_object_resize - the size of a file is another one than was known
- * @obj: object, under its lock
- * @new_size: bytes
- *
- * What lies beyond the smaller of the two sizes is forgotten, from the page on
- * that it lies in: if the file grows again, it can't come back.
- */
-void cachet_object_resize(struct cachet_obj *obj, loff_t new_size)
-{
-	u32 per_shift = obj->block_shift - CACHET_PAGE_SHIFT;
-	loff_t old_size = obj->size, cut = min(old_size, new_size);
-	u64 first = cut >> CACHET_PAGE_SHIFT;
-	u64 end = DIV_ROUND_UP((u64)old_size, CACHET_PAGE_BYTES), block, last;
-	struct cachet_map *m;
-
-	if (new_size == old_size)
-		return;
-	spin_lock(&obj->spin);
-	obj->size = new_size;
-	obj->cuts++;
-	spin_unlock(&obj->spin);
-	obj->told = 0;
-	cachet_count(obj->cache, resizes);
-	trace_cachet_object(obj, CACHET_OBJECT_RESIZED);
-	if (first >= end)	/* Grew from a page boundary: nothing was there */
-		return;
-
-	block = first >> per_shift;
-	last = (end - 1) >> per_shift;
-	m = last - block < CACHET_PUNCH_BLOCKS ? kmalloc(sizeof(*m), GFP_NOFS) : NULL;
-	for (; m && block <= last; block++) {
-		u32 per = 1u << per_shift;
-		u32 off = max(first, block << per_shift) - (block << per_shift);
-		int parts = cachet_map_load(obj, block, m);
-		unsigned int i;
-
-		if (parts < 0)
-			goto whole;
-		/* A piece in the head that is gone may still hide a map: see cachet_map_store(). */
-		if (!m->nr && !parts && (block || !obj->inline_nr))
-			continue;
-		if (off)
-			cachet_verify_rest(obj, block, m, parts);
-		for (i = 0; i < m->nr; i++)
-			cachet_seg_live(obj->cache, &m->piece[i], false);
-		if ((m->flags & CACHET_MAP_SUSPECT) || cachet_map_punch(m, off, per - off)) {
-			m->nr = 0;
-			m->flags = 0;
-		}
-		for (i = 0; i < m->nr; i++)
-			cachet_seg_live(obj->cache, &m->piece[i], true);
-		if (cachet_map_store(obj, block, m, parts))
-			goto whole;
-	}
-	kfree(m);
-	if (m)
-		return;
-	goto empty_it;
-whole:
-	kfree(m);
-empty_it:
-	cachet_object_drop(obj);
 }
 
 /**

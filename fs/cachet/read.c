@@ -252,7 +252,7 @@ static int submit(struct cachet_rd *rd, u32 block, const struct cachet_piece *p,
 	nofs = memalloc_nofs_save();
 	ret = cachet_inject(CACHET_IO_DATA_READ);
 	if (!ret)
-		ret = vfs_iocb_iter_read(cache->data_file, &part->iocb, &sub);
+		ret = cachet_io_read_iter(&part->iocb, &sub);
 	memalloc_nofs_restore(nofs);
 	revert_creds(cred);
 	if (ret != -EIOCBQUEUED)

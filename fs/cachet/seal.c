@@ -310,6 +310,10 @@ static void seal_block(struct cachet_seal_job *job, struct cachet_map *old,
 		mutex_unlock(&obj->lock);
 		goto out;
 	}
+	/* A committed head says that the server has it: then it is worth what its digest is. */
+	if (!obj->session && old->session <= obj->acked && obj->told &&
+	    obj->told <= READ_ONCE(cache->committed))
+		now->flags &= ~CACHET_REC_LOCAL;
 	for (i = 0; i < old->nr; i++)
 		cachet_seg_live(cache, &old->piece[i], false);
 	for (i = 0; i < now->nr; i++)
@@ -464,7 +468,7 @@ int cachet_seal_init(struct cachet_cache *cache)
 	cache->inline_max = min_t(u64, CACHET_INLINE_SEAL_BYTES,
 				  (u64)cache->geo.nr_segments << cache->geo.segment_shift >>
 				  CACHET_INLINE_SEAL_SHIFT);
-	worker = kthread_create_worker(0, "cachet-seal/%s", cache->super.tag);
+	worker = kthread_create_worker(KTW_FREEZABLE, "cachet-seal/%s", cache->super.tag);
 	if (IS_ERR(worker)) {
 		kvfree(cache->seal_buffer);
 		cache->seal_buffer = NULL;

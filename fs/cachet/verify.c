@@ -207,6 +207,7 @@ int cachet_verify_found(struct cachet_cache *cache, const u8 digest[CACHET_DIGES
 			remember(cache, m);
 		} else {
 			cachet_corrupt(cache, m, pages);
+			trace_cachet_corrupt(cache, 0, 0, m->piece[0].page, false);
 			ret = -ENODATA;
 		}
 	}

@@ -121,7 +121,7 @@ static int slot_find(struct cachet_cache *cache, const u8 *key, u8 len,
 			if (empty < 0)
 				empty = slot;
 			if (err == -EBADMSG)
-				cachet_damaged(cache, false, cachet_volume_pos(&cache->geo, slot),
+				cachet_damaged(cache, 1, cachet_volume_pos(&cache->geo, slot),
 					       "volume");
 			/* Slots are taken in order: behind an unused one is nothing. */
 			if (err == -ENOENT)
@@ -208,6 +208,8 @@ static int try_record(struct cachet_volume *vol)
 
 	/* Should record() fail: when that was. */
 	vol->last_use = cachet_now();
+	if (!cachet_changes_are_seen(vcookie->key))
+		return -EOPNOTSUPP;
 	/* Coherency data that can't be kept can't be compared. */
 	if (vcookie->coherency_len > CACHET_VOLUME_COHERENCY_BYTES)
 		return -EFBIG;
@@ -217,6 +219,13 @@ static int try_record(struct cachet_volume *vol)
 	trace_cachet_volume(vol->cache, vol->id, vol->generation, true);
 	cachet_event(vol->cache, CACHET_EVENT_VOLUME, vol->id, 0);
 	return 0;
+}
+
+static const char *why_not(int err)
+{
+	if (err == -EOPNOTSUPP)
+		return "Ceph does not say when others have changed a file";
+	return err == -EFBIG ? "its coherency data is too long" : "no place in the volume table";
 }
 
 /**
@@ -265,9 +274,7 @@ void cachet_volume_acquire(struct fscache_volume *vcookie)
 	err = try_record(vol);
 	if (err)
 		pr_warn_ratelimited("%s: volume '%s' is not cached for now: %s (%d)\n",
-				    cache->super.tag, vcookie->key + 1,
-				    err == -EFBIG ? "its coherency data is too long" :
-						    "no place in the volume table", err);
+				    cache->super.tag, vcookie->key + 1, why_not(err), err);
 	list_add(&vol->link, &cache->volumes);
 	mutex_unlock(&cache->volume_lock);
 

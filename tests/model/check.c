@@ -196,8 +196,12 @@ static bool add_epoch(struct promise *p, const struct cachet_key *key)
 	return true;
 }
 
-/* What is recorded of an open file, and trusted. */
-static void take_promise(u32 file, struct promise *p)
+/*
+ * What is recorded of an open file, and trusted. Where something is under way, that will record
+ * its block anew, and so will the sealer, if it is about to look at it, where a block is not
+ * sealed yet, or is to be pinned.
+ */
+static void take_promise(u32 file, struct promise *p, bool quiet)
 {
 	struct client_file *f = &client[file];
 	struct cachet_obj *obj = f->cookie.cache_priv;
@@ -214,6 +218,10 @@ static void take_promise(u32 file, struct promise *p)
 		int parts = cachet_map_load(obj, block, &m);
 
 		if (m.flags & CACHET_MAP_SUSPECT)
+			continue;
+		if (!quiet && (pages_under_way(file, block * per, per) ||
+			       !(m.flags & CACHET_REC_SEALED) ||
+			       ((obj->flags & CACHET_OBJ_PINNED) && !(m.flags & CACHET_REC_PINNED))))
 			continue;
 		key = (struct cachet_key){ .kind = CACHET_REC_EXTENT, .block = block,
 					   .generation = obj->generation, .fp = obj->fp };
@@ -238,8 +246,8 @@ static void take_promise(u32 file, struct promise *p)
 	p->valid = true;
 }
 
-/* What a sync that is about to begin must keep. Nothing is under way. */
-void promise_all(void)
+/* What a sync that is about to begin must keep. Quiet: nothing is under way. */
+void promise_all(bool quiet)
 {
 	u32 i;
 
@@ -247,8 +255,8 @@ void promise_all(void)
 		next[i].valid = false;
 		next_pinned[i] = client[i].open && (object_of(i)->flags & CACHET_OBJ_PINNED);
 		if (client[i].open && !client[i].session && !client[i].outdated &&
-		    !client[i].ops && client[i].view.version == server[i].version)
-			take_promise(i, &next[i]);
+		    !(quiet && client[i].ops) && client[i].view.version == server[i].version)
+			take_promise(i, &next[i], quiet);
 	}
 }
 

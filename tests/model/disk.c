@@ -373,39 +373,48 @@ static ssize_t write_iter(struct kiocb *iocb, struct iov_iter *iter)
 	return n;
 }
 
+static ssize_t read_buffered(struct sim *s, struct kiocb *iocb, struct iov_iter *iter)
+{
+	size_t n = iter->count;
+
+	if (disk_starved && disk_starved--)
+		return -ENOMEM;
+	if (disk_rots && one_in(2000))
+		rot();
+	if (!readable(s, iocb->ki_pos, n))
+		return -EIO;
+	memcpy(iter->at, s->cur + iocb->ki_pos, n);
+	iocb->ki_pos += n;
+	iov_iter_advance(iter, n);
+	return n;
+}
+
+static ssize_t read_iter(struct kiocb *iocb, struct iov_iter *iter)
+{
+	struct sim *s = &sims[iocb->ki_filp->nr];
+	size_t n = iter->count;
+
+	if (!(iocb->ki_flags & IOCB_DIRECT))
+		return read_buffered(s, iocb, iter);
+	model_yield();
+	if (!readable(s, iocb->ki_pos, n))
+		return -EIO;
+	memcpy(iter->at, s->cur + iocb->ki_pos, n);
+	iov_iter_advance(iter, n);
+	return n;
+}
+
 struct file *fget(int fd)
 {
-	static const struct file_operations ops = { .write_iter = write_iter };
+	static const struct file_operations ops = {
+		.read_iter	= read_iter,
+		.write_iter	= write_iter,
+	};
 	static struct address_space mapping;
 
 	sims[fd].file.f_op = &ops;
 	sims[fd].file.f_mapping = &mapping;
 	return &sims[fd].file;
-}
-
-ssize_t kernel_read(struct file *file, void *buf, size_t len, loff_t *pos)
-{
-	if (disk_starved && disk_starved--)
-		return -ENOMEM;
-	if (disk_rots && one_in(2000))
-		rot();
-	if (!readable(&sims[file->nr], *pos, len))
-		return -EIO;
-	memcpy(buf, sims[file->nr].cur + *pos, len);
-	*pos += len;
-	return len;
-}
-
-ssize_t vfs_iocb_iter_read(struct file *file, struct kiocb *iocb, struct iov_iter *iter)
-{
-	size_t n = iter->count;
-
-	model_yield();
-	if (!readable(&sims[file->nr], iocb->ki_pos, n))
-		return -EIO;
-	memcpy(iter->at, sims[file->nr].cur + iocb->ki_pos, n);
-	iov_iter_advance(iter, n);
-	return n;
 }
 
 int vfs_fsync(struct file *file, int datasync)

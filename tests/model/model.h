@@ -165,6 +165,7 @@ static inline struct cachet_obj *object_of(u32 file)
 
 bool pages_issue_one(u32 file);
 void pages_drop(u32 file);
+bool pages_under_way(u32 file, u32 page, u32 nr);
 void pages_settle(u32 file);
 void pages_fill(u32 file);
 bool pages_refill(u32 file);
@@ -182,7 +183,7 @@ void check_all(void);
 void check_after_attach(void);
 void check_pins_before(void);
 void check_pins_after(void);
-void promise_all(void);
+void promise_all(bool quiet);
 void promise_keep(void);
 void promise_forget(u32 file);
 void promise_unpin(u32 file);

@@ -14,7 +14,7 @@ MODEL_STATES ?= 1000000
 MODEL_SEED ?= 1
 
 model_out := $(abspath $(O))/model
-model_module := $(addprefix fs/cachet/,index.c map.c fingerprint.c object.c asked.c read.c \
+model_module := $(addprefix fs/cachet/,index.c map.c fingerprint.c object.c cut.c asked.c read.c \
 	verify.c heal.c scrub.c fill.c seal.c pin.c sweep.c log.c commit.c reclaim.c volume.c cache.c io.c)
 model_src := $(wildcard tests/model/*.c) $(model_module) $(wildcard fs/cachet/format/*.c) \
 	tools/lib/crc32c.c

@@ -187,6 +187,18 @@ void pages_drop(u32 file)
 	}
 }
 
+/* Is something under way that begins or ends in these pages, or has them in between? */
+bool pages_under_way(u32 file, u32 page, u32 nr)
+{
+	u32 i;
+
+	for (i = 0; i < nr_ops; i++)
+		if (ops[i]->file == file && ops[i]->page < page + nr &&
+		    page < ops[i]->page + ops[i]->nr)
+			return true;
+	return false;
+}
+
 /* Wait until nothing of a file is under way. */
 void pages_settle(u32 file)
 {

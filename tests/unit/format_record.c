@@ -347,8 +347,7 @@ static void record_common(void **state)
 	for (n = 0; n < 5; n++) {
 		for (k = 4; k < 256; k++)
 			TRY(n, "unknown kind", i.rec.kind = k);
-		for (k = 6; k < 8; k++)
-			TRY(n, "unknown flags", i.rec.flags |= 1 << k);
+		TRY(n, "unknown flags", i.rec.flags |= 0x80);
 		TRY(n, GOOD, i.rec.epoch = cpu_to_le64(~0ull));
 	}
 }
@@ -368,6 +367,9 @@ static void object_checks(void **state)
 	TRY(0, count, o->rec.part = 1);
 	TRY(0, count, o->rec.flags |= CACHET_REC_MORE);
 	TRY(0, GOOD, o->rec.flags |= CACHET_REC_STABLE);
+	TRY(0, GOOD, o->rec.flags |= CACHET_REC_REPEATS);
+	TRY(0, "object: stable, but being written to",
+	    o->rec.flags |= CACHET_REC_REPEATS | CACHET_REC_LOCAL);
 	TRY(0, "object: stable, but being written to",
 	    o->rec.flags |= CACHET_REC_STABLE | CACHET_REC_LOCAL);
 	TRY(0, GOOD, o->block_shift = 22);
@@ -403,6 +405,7 @@ static void extents_checks(void **state)
 	/* 1 is sealed, 2 and 3 are parts. */
 	TRY(1, GOOD, x->rec.nr = 0);
 	TRY(1, "stable, but no object", x->rec.flags |= CACHET_REC_STABLE);
+	TRY(1, "stable, but no object", x->rec.flags |= CACHET_REC_REPEATS);
 	TRY(1, count, x->rec.nr = 4);
 	TRY(1, count, x->rec.part = 1);
 	TRY(1, count, x->rec.flags |= CACHET_REC_MORE);

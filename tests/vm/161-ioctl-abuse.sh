@@ -26,6 +26,7 @@ mkdir /mnt/server/tree
 random_file /mnt/server/tree/file 3M
 random_file /mnt/server/tree/parts $((4 << 20 | 1000)) 2
 random_file /mnt/server/local 8K
+cp /mnt/server/local /run/local
 sync	# or XFS moves the change attribute when it writes them
 nfs_server_start
 nfs_export tree /mnt/server/tree
@@ -90,7 +91,8 @@ for name in abused spare; do
 	cachectl check "$(cachet_dir $name)"
 done
 
-# --- as before ---
+# --- as before: of the cache's own files, too, nothing was written that was passed for one ---
+assert_same /mnt/server/local /run/local "a file that is no cache's"
 cachectl attach "$(cachet_dir abused)"
 nfs_mount tree /mnt/nfs
 assert_same /mnt/nfs/file /mnt/server/tree/file

@@ -176,7 +176,7 @@ struct json_object *item_record(u32 set, u32 way, enum cachet_slot slot,
 				const char *slot_why, const void *rec)
 {
 	static const char *const flags[] = {
-		"sealed", "local", "pinned", "more", "shared", "stable", NULL
+		"sealed", "local", "pinned", "more", "shared", "stable", "repeats", NULL
 	};
 	struct json_object *obj = json_object_new_object();
 	union {

@@ -163,18 +163,25 @@ static const u8 *digest_of(const union cachet_any_record *rec)
 /* ---- what a record is worth --------------------------------------------- */
 
 /* A head that a crash left in doubt, but for what it says of the file as a whole. */
-static bool head_stays(const struct cachet_object *head, enum cachet_slot slot)
+static bool head_stays(const struct check *ck, const struct cachet_object *head,
+		       enum cachet_slot slot)
 {
-	return slot == CACHET_SLOT_SUSPECT && (head->rec.flags & CACHET_REC_STABLE);
+	if (slot != CACHET_SLOT_SUSPECT)
+		return false;
+	if (head->rec.flags & CACHET_REC_STABLE)
+		return true;
+	return (head->rec.flags & CACHET_REC_REPEATS) &&
+		cachet_image_slot_of_epoch(&ck->image, le64_to_cpu(head->rec.epoch) - 1) ==
+		CACHET_SLOT_TRUSTED;
 }
 
-static enum fate fate_of_object(const union cachet_any_record *rec, enum cachet_slot slot)
+static enum fate fate_of_object(const struct check *ck, const union cachet_any_record *rec, enum cachet_slot slot)
 {
 	if (rec->head.flags & CACHET_REC_LOCAL)
 		return FATE_DROP;
 	if (slot == CACHET_SLOT_TRUSTED)
 		return FATE_COUNTS;
-	if (!rec->head.nr && head_stays(&rec->object, slot))
+	if (!rec->head.nr && head_stays(ck, &rec->object, slot))
 		return FATE_COUNTS;
 	return rec->head.nr && (rec->head.flags & CACHET_REC_SEALED) ? FATE_VERIFY : FATE_DROP;
 }
@@ -203,7 +210,7 @@ static int fate_of_extents(struct check *ck, const union cachet_any_record *rec,
 		if (ck->map.piece[i].off + ck->map.piece[i].len >
 		    1u << (head->block_shift - CACHET_PAGE_SHIFT))
 			*ret_problem = "reaches beyond its block";
-	if ((place.slot != CACHET_SLOT_TRUSTED && !head_stays(head, place.slot)) ||
+	if ((place.slot != CACHET_SLOT_TRUSTED && !head_stays(ck, head, place.slot)) ||
 	    (head->rec.flags & CACHET_REC_LOCAL))
 		*ret_fate = FATE_DROP;
 	else if ((rec->head.flags & CACHET_REC_LOCAL) &&
@@ -223,7 +230,7 @@ static void count(struct check *ck, const union cachet_any_record *rec, enum cac
 	struct cachet_check_counts *n = &ck->c->counts;
 	bool object = rec->head.kind == CACHET_REC_OBJECT;
 
-	if (object && fate != FATE_COUNTS && head_stays(&rec->object, slot)) {
+	if (object && fate != FATE_COUNTS && head_stays(ck, &rec->object, slot)) {
 		n->objects++;
 		object = false;
 	}
@@ -334,7 +341,7 @@ static int judge(struct check *ck, u32 way, u64 pos, const char **ret_problem)
 			bytes += (u64)ck->map.piece[i].len * CACHET_PAGE_BYTES;
 	}
 	if (rec->head.kind == CACHET_REC_OBJECT)
-		fate = fate_of_object(rec, ck->slot[way]);
+		fate = fate_of_object(ck, rec, ck->slot[way]);
 	else if (rec->head.kind == CACHET_REC_EXTENT)
 		err = fate_of_extents(ck, rec, ck->slot[way], &fate, ret_problem);
 	if (err || *ret_problem)

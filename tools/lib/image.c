@@ -50,8 +50,7 @@ static bool all_zero(const void *bytes, size_t len)
 	return true;
 }
 
-/* The rule of cachet_format.h, for a record whose crc is right. */
-static enum cachet_slot slot_of_epoch(const struct cachet_image *image, u64 epoch)
+enum cachet_slot cachet_image_slot_of_epoch(const struct cachet_image *image, u64 epoch)
 {
 	const struct cachet_super_info *s = &image->super;
 
@@ -204,7 +203,7 @@ enum cachet_slot cachet_image_segment(const struct cachet_image *image, u32 nr,
 		return CACHET_SLOT_EMPTY;
 	if (cachet_segment_decode(rec, image->seed, cachet_segment_pos(geo, nr), geo, ret_info))
 		return CACHET_SLOT_BAD;
-	return slot_of_epoch(image, ret_info->epoch);
+	return cachet_image_slot_of_epoch(image, ret_info->epoch);
 }
 
 int cachet_image_segments(const struct cachet_image *image, const struct cachet_image_visitor *v)
@@ -247,7 +246,7 @@ int cachet_image_volumes(const struct cachet_image *image, const struct cachet_i
 		memset(&info, 0, sizeof(info));
 		switch (-cachet_volume_decode(&rec, image->seed, pos, &info)) {
 		case 0:
-			slot = slot_of_epoch(image, info.epoch);
+			slot = cachet_image_slot_of_epoch(image, info.epoch);
 			break;
 		case ENOENT:
 			slot = CACHET_SLOT_EMPTY;
@@ -273,7 +272,7 @@ static enum cachet_slot slot_of_record(const struct cachet_image *image, u32 set
 	memcpy(&head, rec, sizeof(head));
 	switch (-cachet_record_check(rec, image->seed, pos, &image->super.geo, ret_why)) {
 	case 0:
-		return slot_of_epoch(image, le64_to_cpu(head.epoch));
+		return cachet_image_slot_of_epoch(image, le64_to_cpu(head.epoch));
 	case ENOENT:
 		return CACHET_SLOT_EMPTY;
 	default:

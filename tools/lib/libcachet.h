@@ -321,6 +321,9 @@ enum cachet_slot cachet_image_segment(const struct cachet_image *image, u32 nr,
 				      const struct cachet_segment *rec,
 				      struct cachet_segment_info *ret_info);
 
+/* What a record of an epoch is worth whose crc is right: the rule of cachet_format.h. */
+enum cachet_slot cachet_image_slot_of_epoch(const struct cachet_image *image, u64 epoch);
+
 /* The last epoch that a record may carry: that of super, and after a crash some beyond. */
 u64 cachet_image_last_epoch(const struct cachet_image *image);
 

@@ -141,3 +141,19 @@ bool cachet_changes_are_told(const u8 *key)
 {
 	return key[0] < 5 || memcmp(key + 1, "cifs,", 5);
 }
+
+/**
+ * cachet_changes_are_seen - can what is kept of a network filesystem be told from what it was?
+ * @key: of its volume, the first byte is its length
+ *
+ * Ceph gives fscache the version of a file when the inode is made, and when this machine changes
+ * it; not when it is opened, nor when another client has changed it while it was not in use. So
+ * the next lookup would find the version that the old content is of. Nor is the cache told which
+ * of its writes have failed.
+ *
+ * Any context. Return: false: nothing may be kept of it.
+ */
+bool cachet_changes_are_seen(const u8 *key)
+{
+	return key[0] < 5 || memcmp(key + 1, "ceph,", 5);
+}

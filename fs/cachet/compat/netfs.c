@@ -16,6 +16,7 @@
 #include <linux/file.h>
 #include <linux/magic.h>
 #include <linux/netfs.h>
+#include <linux/nfs_fs.h>
 #include "../internal.h"
 #include "../trace.h"
 
@@ -68,14 +69,6 @@ static void read_done(const struct cachet_done *done, ssize_t ret)
 		TERM(term, done->priv, ret, done->async);
 }
 
-static void write_done(const struct cachet_done *done, ssize_t ret)
-{
-	netfs_io_terminated_t term = (netfs_io_terminated_t)done->term;
-
-	if (term)
-		TERM(term, done->priv, ret, done->async);
-}
-
 /* ---- reading ------------------------------------------------------------ */
 
 static int netfs_read(struct netfs_cache_resources *cres, loff_t start, struct iov_iter *iter,
@@ -98,7 +91,7 @@ static int netfs_read(struct netfs_cache_resources *cres, loff_t start, struct i
 }
 
 #ifdef CACHET_HAVE_SPLIT_FOLIO
-static void ask_in_one_piece(struct netfs_io_request *rreq)
+static void fit_server(struct netfs_io_subrequest *subreq)
 {
 }
 
@@ -155,13 +148,39 @@ static void fit_piece(const struct netfs_io_subrequest *subreq, u64 nr, bool *pr
  * netfs of 6.12 cuts what it asks the server for into pieces of rsize. Those within a large
  * folio hand what they have to their neighbours when they end; one that does while the one
  * before it, of another folio, is being taken off the list has its bytes lost, and the next
- * one stops the kernel ("Can't donate prior to front"). NFS makes as many calls of a piece
- * as it takes, so it gets the request in one. Others cut by themselves, after this.
+ * one stops the kernel ("Can't donate prior to front"). So for NFS they end where folios do.
+ *
+ * NFS makes as many calls of a piece as it takes, and says only how much all of those brought
+ * that did not fail. netfs takes that for so much from the start: a folio that was read in part
+ * for whole. So a piece is of one call, or of one folio, which counts only if all of it came.
+ * Other filesystems cut by themselves, after this.
  */
-static void ask_in_one_piece(struct netfs_io_request *rreq)
+static u64 whole_folios(const struct netfs_io_subrequest *subreq)
 {
-	if (rreq->inode->i_sb->s_magic == NFS_SUPER_MAGIC)
-		rreq->io_streams[0].sreq_max_len = rreq->len;
+	const struct netfs_io_request *rreq = subreq->rreq;
+	u64 most = NFS_SB(rreq->inode->i_sb)->rsize, len = 0, next;
+	struct folio *folio;
+
+	while (len < subreq->len) {
+		/* Of this request, and locked. */
+		folio = filemap_get_folio(rreq->mapping, (subreq->start + len) >> PAGE_SHIFT);
+		if (IS_ERR(folio))
+			break;
+		next = folio_pos(folio) + folio_size(folio) - subreq->start;
+		folio_put(folio);
+		if (len && next > most)
+			break;
+		len = next;
+	}
+	return len ? min_t(u64, len, subreq->len) : subreq->len;
+}
+
+static void fit_server(struct netfs_io_subrequest *subreq)
+{
+	if (subreq->rreq->inode->i_sb->s_magic != NFS_SUPER_MAGIC)
+		return;
+	subreq->len = whole_folios(subreq);
+	subreq->rreq->io_streams[0].sreq_max_len = subreq->len;
 }
 
 /*
@@ -194,6 +213,12 @@ static u64 asked_pages(const struct netfs_io_request *rreq, u64 page, u64 nr, u6
 	return test_bit(NETFS_RREQ_USE_PGPRIV2, &rreq->flags) || end <= page ? 0 : end - page;
 }
 
+static enum netfs_io_source from_server(struct netfs_io_subrequest *subreq)
+{
+	fit_server(subreq);
+	return NETFS_DOWNLOAD_FROM_SERVER;
+}
+
 static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subreq,
 					       unsigned long long i_size)
 {
@@ -216,15 +241,14 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 		return NETFS_FILL_WITH_ZEROES;
 	}
 	if (!fscache_wait_for_operation(cres, FSCACHE_WANT_READ))
-		return NETFS_DOWNLOAD_FROM_SERVER;
-	ask_in_one_piece(subreq->rreq);
+		return from_server(subreq);
 	obj = cres_obj(cres);
 	cachet_zeros_forget(obj, subreq->rreq->inode);
 	/* Whole pages up to the one that holds the end of the file. */
 	if (!IS_ALIGNED(subreq->start, CACHET_PAGE_BYTES))
-		return NETFS_DOWNLOAD_FROM_SERVER;
+		return from_server(subreq);
 	if (!cachet_attributes_hold(obj, subreq->rreq->inode, i_size, true))
-		return NETFS_DOWNLOAD_FROM_SERVER;
+		return from_server(subreq);
 	nr = DIV_ROUND_UP_ULL(min_t(u64, subreq->len, i_size - subreq->start), CACHET_PAGE_BYTES);
 	if (READ_ONCE(obj->size) > i_size) {
 		/* Cut by somebody who did not say so: what lies behind must not come back. */
@@ -245,6 +269,8 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 	why = cachet_cache_out(obj->cache) ? CACHET_READ_OUT : CACHET_READ_ABSENT;
 	if (run < nr)
 		subreq->len = run << CACHET_PAGE_SHIFT;
+	fit_server(subreq);
+	run = min_t(u64, run, DIV_ROUND_UP_ULL(subreq->len, CACHET_PAGE_BYTES));
 	asked = why == CACHET_READ_ABSENT ? asked_pages(subreq->rreq, page, run, i_size) : 0;
 	if (asked) {
 		__set_bit(NETFS_SREQ_COPY_TO_CACHE, &subreq->flags);
@@ -340,56 +366,11 @@ static void prepare_to_write(struct fscache_cookie *cookie)
 /* Does the server get these bytes, too? Else they have come from there. */
 static bool is_local_write(const struct netfs_io_request *wreq)
 {
-	/* Ceph lets programs store through mappings of what is just being copied. */
 	if (wreq->origin == NETFS_PGPRIV2_COPY_TO_CACHE)
-		return wreq->inode->i_sb->s_magic == CEPH_SUPER_MAGIC &&
-			inode_is_open_for_write(wreq->inode);
+		return false;
 	/* Of both kinds, if there are some to be written among those to be copied. */
 	return wreq->origin != NETFS_WRITEBACK ||
 		test_bit(NETFS_RREQ_UPLOAD_TO_SERVER, &wreq->flags);
-}
-
-/* Ceph's alone: of what it writes, and of what it copies. */
-static int netfs_prepare_write(struct netfs_cache_resources *cres, loff_t *start, size_t *len,
-			       size_t upper_len, loff_t i_size, bool no_space_allocated_yet)
-{
-	loff_t from = round_down(*start, CACHET_PAGE_BYTES);
-	struct cachet_obj *obj;
-
-	if (!fscache_wait_for_operation(cres, FSCACHE_WANT_WRITE))
-		return -ENOBUFS;
-	/* What comes does not say how long the file is. */
-	obj = cres_obj(cres);
-	mutex_lock(&obj->lock);
-	cachet_object_resize(obj, i_size);
-	mutex_unlock(&obj->lock);
-	/* Whole pages, or nothing. */
-	if (from != *start || *len > upper_len)
-		return -ENOBUFS;
-	*len = round_up(*len, CACHET_PAGE_BYTES);
-	return 0;
-}
-
-static int netfs_write(struct netfs_cache_resources *cres, loff_t start, struct iov_iter *iter,
-		       netfs_io_terminated_t term, void *priv)
-{
-	struct cachet_done done = {
-		.fn	= write_done,
-		.priv	= priv,
-		.term	= (void (*)(void))term,
-	};
-	struct cachet_obj *obj;
-
-	if (!fscache_wait_for_operation(cres, FSCACHE_WANT_WRITE) ||
-	    !IS_ALIGNED(start, CACHET_PAGE_BYTES) ||
-	    !IS_ALIGNED(iov_iter_count(iter), CACHET_PAGE_BYTES) || !iov_iter_count(iter)) {
-		write_done(&done, -ENOBUFS);
-		return -ENOBUFS;
-	}
-	obj = cres_obj(cres);
-	cachet_object_begin_session(obj);
-	keep(cres, start, iter, max_t(loff_t, READ_ONCE(obj->size), start + 1), false, &done);
-	return 0;
 }
 
 static void netfs_prepare_write_subreq(struct netfs_io_subrequest *subreq)
@@ -460,7 +441,7 @@ static void netfs_issue_write(struct netfs_io_subrequest *subreq)
 	struct cachet_done done = { .fn = subreq_done, .priv = subreq };
 	bool local = is_local_write(wreq);
 	/* Anything else may be what this machine wrote. */
-	bool from_server = wreq->origin == NETFS_PGPRIV2_COPY_TO_CACHE && !local;
+	bool from_server = wreq->origin == NETFS_PGPRIV2_COPY_TO_CACHE;
 	size_t len = subreq->len, skip, tail, good;
 	loff_t start = subreq->start;
 
@@ -541,7 +522,10 @@ static void forget_refused(struct netfs_cache_resources *cres)
 		container_of(cres, struct netfs_io_request, cache_resources);
 	struct cachet_obj *obj = cres_obj(cres);
 
-	if (!wreq->io_streams[0].failed)
+	/* Or never sent: nobody had the file open for writing any more. */
+	if (!wreq->io_streams[0].failed &&
+	    (wreq->origin != NETFS_WRITEBACK || wreq->io_streams[0].avail ||
+	     !test_bit(NETFS_RREQ_UPLOAD_TO_SERVER, &wreq->flags)))
 		return;
 	mutex_lock(&obj->lock);
 	cachet_object_drop(obj);
@@ -550,7 +534,7 @@ static void forget_refused(struct netfs_cache_resources *cres)
 
 /*
  * What was read is copied: if it was that alone for which fscache takes the file to be written to,
- * it is not. Who opens it for writing, or makes it dirty, does so first, and says it then.
+ * it is not; while a session runs, that is another matter. Who opens it for writing, or makes it dirty, does so first, and says it then.
  *
  * Those who make such requests keep the inode until they have ended. NFS does not, and has others.
  */
@@ -560,7 +544,8 @@ static void forget_copied(struct netfs_cache_resources *cres)
 		container_of(cres, struct netfs_io_request, cache_resources);
 	struct fscache_cookie *cookie = cres->cache_priv;
 
-	if (wreq->origin != NETFS_WRITEBACK || is_local_write(wreq))
+	if (wreq->origin != NETFS_WRITEBACK || is_local_write(wreq) ||
+	    READ_ONCE(cres_obj(cres)->session))
 		return;
 	clear_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags);
 	smp_mb__after_atomic();	/* Clear, then look: they do the reverse */
@@ -610,15 +595,14 @@ static void netfs_end_operation(struct netfs_cache_resources *cres)
 	fscache_put_cookie(cookie, fscache_cookie_put_object);
 }
 
+/* Without those that Ceph alone calls: cachet_changes_are_seen(). */
 static const struct netfs_cache_ops netfs_ops = {
 	.end_operation		= netfs_end_operation,
 	.read			= netfs_read,
-	.write			= netfs_write,
 	.issue_write		= netfs_issue_write,
 	.expand_readahead	= netfs_expand_readahead,
 	.prepare_read		= netfs_prepare_read,
 	.prepare_write_subreq	= netfs_prepare_write_subreq,
-	.prepare_write		= netfs_prepare_write,
 	.query_occupancy	= netfs_query_occupancy,
 };
 
@@ -674,24 +658,29 @@ const struct fscache_cache_ops cachet_fscache_ops = {
 
 /* ---- files by descriptor ------------------------------------------------ */
 
-/* Filesystems whose inodes begin with netfs's, as this kernel was built. */
-static const char *const netfs_types[] = {
+/*
+ * Filesystems whose inodes begin with netfs's, as this kernel was built. A name alone is not
+ * enough: OpenAFS, which is not of this kernel, says "afs", too.
+ */
+static const struct {
+	const char	*name;
+	unsigned long	magic;
+} netfs_types[] = {
 #if IS_ENABLED(CONFIG_NFS_FSCACHE)
-	"nfs", "nfs4",
+	{ "nfs", NFS_SUPER_MAGIC }, { "nfs4", NFS_SUPER_MAGIC },
 #endif
 #if IS_ENABLED(CONFIG_CIFS)
-	"cifs", "smb3",
+	{ "cifs", CIFS_SUPER_MAGIC }, { "smb3", CIFS_SUPER_MAGIC },
 #endif
 #if IS_ENABLED(CONFIG_9P_FS)
-	"9p",
+	{ "9p", V9FS_MAGIC },
 #endif
 #if IS_ENABLED(CONFIG_AFS_FS)
-	"afs",
+	{ "afs", AFS_FS_MAGIC },
 #endif
 #if IS_ENABLED(CONFIG_CEPH_FS)
-	"ceph",
+	{ "ceph", CEPH_SUPER_MAGIC },
 #endif
-	NULL,
 };
 
 /**
@@ -702,10 +691,11 @@ static const char *const netfs_types[] = {
  */
 bool cachet_netfs_is(const struct super_block *sb)
 {
-	const char *const *type;
+	unsigned int i;
 
-	for (type = netfs_types; *type; type++)
-		if (!strcmp(sb->s_type->name, *type))
+	for (i = 0; i < ARRAY_SIZE(netfs_types); i++)
+		if (!strcmp(sb->s_type->name, netfs_types[i].name) &&
+		    sb->s_magic == netfs_types[i].magic)
 			return true;
 	return false;
 }

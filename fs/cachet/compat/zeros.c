@@ -3,7 +3,8 @@
  * zeros.c - from where on netfs takes a file for zeros, and what that says of a cut
  *
  * netfs keeps a zero_point for each inode: behind it the server has nothing, and it is not asked.
- * A cut sets it back. It moves on when pages of the file leave memory.
+ * A cut sets it back. It moves on when pages of the file leave memory: to the end of the page that
+ * holds the cut, if that one stayed there, but no further before the file is read again.
  *
  * Not used of cifs, which sets it back for other reasons, too, and is asked for its times instead
  * (attributes.c). Takes the inode's i_lock, and the object's lock.
@@ -60,23 +61,28 @@ void cachet_zeros_end(struct inode *inode, u64 end)
  *
  * fscache tells no cache of a change of size while nobody has the file open. If it was cut, and
  * has grown to what it was, only zero_point shows how far; and that moves on. So it is compared
- * with what is known as soon as the file is used again, once.
+ * with what is known as soon as the file is used again, once. The page before it is forgotten
+ * with what lies behind, for the cut may be in there; and of a file of 9p that was in use before
+ * always the last page, where a cut can't be seen any more.
  *
  * May sleep.
  */
 void cachet_zeros_forget(struct cachet_obj *obj, struct inode *inode)
 {
-	loff_t zeros, size;
+	loff_t zeros, size, from;
 
 	if (!(READ_ONCE(obj->flags) & CACHET_OBJ_NEW_USE))
 		return;
 	zeros = min_t(u64, cachet_zeros_from(inode), LLONG_MAX);
 	mutex_lock(&obj->lock);
 	size = obj->size;
-	if ((obj->flags & CACHET_OBJ_NEW_USE) && zeros < size &&
+	from = min(zeros, size);
+	/* Pages that may have stayed in memory meanwhile. */
+	if (from < size || (inode->i_sb->s_magic == V9FS_MAGIC && obj->cookie->unused_at))
+		from = max_t(loff_t, from - 1, 0);
+	if ((obj->flags & CACHET_OBJ_NEW_USE) && from < size &&
 	    inode->i_sb->s_magic != CIFS_SUPER_MAGIC) {
-		cachet_object_resize(obj, zeros);
-		cachet_object_resize(obj, size);
+		cachet_object_forget_from(obj, from);
 		cachet_zeros_end(inode, size);	/* Once is enough */
 	}
 	WRITE_ONCE(obj->flags, obj->flags & ~CACHET_OBJ_NEW_USE);

@@ -193,6 +193,7 @@ struct cachet_record {
 #define CACHET_REC_MORE		0x8	/* EXTENT: the map goes on in the next part */
 #define CACHET_REC_SHARED	0x10	/* With SEALED: the bytes were stored for another block */
 #define CACHET_REC_STABLE	0x20	/* OBJECT: a committed head said the same of the file */
+#define CACHET_REC_REPEATS	0x40	/* OBJECT: one of the epoch before said the same of it */
 	__u8	nr;			/* Extents in use */
 	__u8	part;			/* EXTENT: which part of a block's map, from 0 */
 	__le64	epoch;			/* That wrote it */
@@ -203,10 +204,11 @@ struct cachet_record {
  * A network file. Its set is hash(fp) % nr_sets. An object whose block 0 is
  * one extent carries it here: a small file is one record.
  *
- * A suspect head is that of a new object, unless it is STABLE: then generation,
- * size, coherency and acked stood in a head that was committed, and the object's
- * EXTENT records count, each as far as it is trusted. Block 0 in a suspect head is
- * used, STABLE or not, if it is SEALED, without LOCAL, and has been read back and
+ * A suspect head is that of a new object, unless it is STABLE, or REPEATS and the epoch
+ * before its own is trusted: then generation, size, coherency and acked stood in a head
+ * that was committed, or that this one was written over when its epoch was about to be;
+ * and the object's EXTENT records count, each as far as it is trusted. Block 0 in a
+ * suspect head is used, in either case, if it is SEALED, without LOCAL, and has been read back and
  * its digest compared. A suspect EXTENT record likewise: its block is dropped,
  * unless it is SEALED, without LOCAL, and passes its digest.
  *

@@ -203,7 +203,8 @@ static const char *check_object(const struct cachet_object *o, const struct cach
 {
 	if (o->rec.nr > 1 || o->rec.part || (o->rec.flags & CACHET_REC_MORE))
 		return "object: bad count";
-	if ((o->rec.flags & CACHET_REC_STABLE) && (o->rec.flags & CACHET_REC_LOCAL))
+	if ((o->rec.flags & (CACHET_REC_STABLE | CACHET_REC_REPEATS)) &&
+	    (o->rec.flags & CACHET_REC_LOCAL))
 		return "object: stable, but being written to";
 	if (o->block_shift < CACHET_MIN_BLOCK_SHIFT || o->block_shift > CACHET_MAX_BLOCK_SHIFT)
 		return "object: bad block size";
@@ -286,9 +287,10 @@ int cachet_record_check(const void *rec, u32 seed, u64 pos,
 	}
 	if (r->flags & ~(CACHET_REC_SEALED | CACHET_REC_LOCAL |
 			 CACHET_REC_PINNED | CACHET_REC_MORE | CACHET_REC_SHARED |
-			 CACHET_REC_STABLE))
+			 CACHET_REC_STABLE | CACHET_REC_REPEATS))
 		why = "unknown flags";
-	else if ((r->flags & CACHET_REC_STABLE) && r->kind != CACHET_REC_OBJECT)
+	else if ((r->flags & (CACHET_REC_STABLE | CACHET_REC_REPEATS)) &&
+		 r->kind != CACHET_REC_OBJECT)
 		why = "stable, but no object";
 	else if ((r->flags & CACHET_REC_SHARED) && !(r->flags & CACHET_REC_SEALED))
 		why = "shared, but not sealed";

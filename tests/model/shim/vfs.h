@@ -83,6 +83,7 @@ struct super_block { unsigned long s_magic; struct file_system_type *s_type; };
 struct inode { struct super_block *i_sb; mode_t i_mode; loff_t i_size; };
 struct kiocb;
 struct file_operations {
+	ssize_t (*read_iter)(struct kiocb *iocb, struct iov_iter *iter);
 	ssize_t (*write_iter)(struct kiocb *iocb, struct iov_iter *iter);
 };
 struct address_space { int wb_err; };
@@ -121,6 +122,7 @@ struct kiocb {
 #define SB_FREEZE_PAGEFAULT	2
 #define sb_start_write_trylock(sb)	((void)(sb), true)
 #define sb_start_pagefault(sb)	((void)(sb))
+#define __sb_start_write_trylock(sb, level)	((void)(sb), (void)(level), true)
 #define __sb_end_write(sb, level)	((void)(sb), (void)(level))
 #define __sb_writers_release(sb, level)	((void)(sb), (void)(level))
 #define __sb_writers_acquired(sb, level)	((void)(sb), (void)(level))
@@ -135,8 +137,6 @@ struct kiocb {
 #define file_check_and_advance_wb_err(file)	((void)(file), 0)
 #define invalidate_inode_pages2(mapping)	((void)(mapping), 0)
 
-ssize_t kernel_read(struct file *file, void *buf, size_t len, loff_t *pos);
-ssize_t vfs_iocb_iter_read(struct file *file, struct kiocb *iocb, struct iov_iter *iter);
 int vfs_fsync(struct file *file, int datasync);
 
 /* ---- fscache ---- */

@@ -126,6 +126,8 @@ struct completion { int unused; };
 
 #define WQ_UNBOUND		0u
 #define WQ_MEM_RECLAIM		0u
+#define WQ_FREEZABLE		0u
+#define KTW_FREEZABLE		0u
 struct workqueue_struct *alloc_workqueue(const char *name, unsigned int flags, int max_active, ...);
 void destroy_workqueue(struct workqueue_struct *q);
 bool queue_work(struct workqueue_struct *wq, struct work_struct *work);

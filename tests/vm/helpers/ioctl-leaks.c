@@ -604,7 +604,7 @@ static void leaks_of_events(int fd)
 			WRITTEN("event", e, arg1);
 			ZERO("event", e, reserved);
 			if (e->seq <= seq || e->type < CACHET_EVENT_ATTACHED ||
-			    e->type > CACHET_EVENT_UNREADABLE || !e->tag[0])
+			    e->type > CACHET_EVENT_DAMAGED || !e->tag[0])
 				wrong("event: number %llu, type %u, tag '%.31s'",
 				      (unsigned long long)e->seq, e->type, e->tag);
 			seq = e->seq;

@@ -1,0 +1,66 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# title: what an NFS server could not read is not kept, nor taken for read
+#
+# A request takes many READs where the server is read little at a time; here one of them, in the
+# middle, fails for a bad sector of the server's disk. Who reads gets an error, or the file as it
+# is, and the same once the disk is mended: no byte that nobody has read (invariant 1). Linux
+# 6.12 knows only how much all READs of a piece brought (fs/cachet/compat/netfs.c).
+
+. "$(dirname "$0")/lib.sh"
+
+rsize=16384 size=$((1 << 20))
+ram_disk device
+sectors=$((300 * 2048))
+dm_device disk "0 $sectors linear $device 0"
+mkfs_xfs /dev/mapper/disk 300
+mount_volume /dev/mapper/disk /mnt/server
+mkdir /mnt/server/dir
+for i in 0 1 2 3; do
+	random_file "/mnt/server/dir/$i" $size "$((i + 1))"
+	cp "/mnt/server/dir/$i" "/run/$i"
+done
+sync
+nfs_export dir /mnt/server/dir
+cachet_new errors 64M --block-size 64K
+
+# bad FILE OFFSET BYTES: the server's disk can't read these. (XFS puts a new file in one piece.)
+bad() {
+	local at nr=$(($3 / 512))
+	at=$(sectors_of "$1" "$2")
+	dm_change disk "0 $at linear $device 0
+$at $nr error
+$((at + nr)) $((sectors - at - nr)) linear $device $((at + nr))"
+}
+
+# read_some FILE: the bytes that can be read, each as it was.
+read_some() {
+	local at
+	for ((at = 0; at < size; at += 131072)); do
+		dd if="/mnt/nfs/$1" of=/run/part bs=128K count=1 iflag=skip_bytes skip=$at status=none \
+			2>/run/part.err || true
+		[ "$(stat -c %s /run/part)" = 131072 ] || failed=$((failed + 1))
+		cmp -n "$(stat -c %s /run/part)" /run/part "/run/$1" 0 $at >/run/part.cmp ||
+			fail "file $1 from byte $at: $(cat /run/part.cmp)"
+	done
+}
+
+failed=0 n=0
+for offset in 65536 $((65536 + 16384)) $((393216 + 49152)) $((size - 16384)); do
+	nfs_mount dir /mnt/nfs "rsize=$rsize"
+	bad "/mnt/server/dir/$n" "$offset" $rsize
+	drop_caches
+	read_some "$n"
+	read_some "$n"
+	dm_change disk "0 $sectors linear $device 0"
+	drop_caches
+	assert_same "/mnt/nfs/$n" "/run/$n" "file $n, mended"
+	nfs_umount /mnt/nfs
+	nfs_mount dir /mnt/nfs
+	assert_same "/mnt/nfs/$n" "/run/$n" "file $n, mended, and mounted again"
+	nfs_umount /mnt/nfs
+	n=$((n + 1))
+done
+note "$failed reads ended early"
+assert_ge $failed 4 "reads that ended early"
+cases $n "bad places"
