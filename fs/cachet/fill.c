@@ -66,7 +66,8 @@ static void queue_publish(struct cachet_fill *fill)
  */
 static void end_frozen(struct cachet_fill *fill)
 {
-	cachet_log_release(fill->open);
+	if (fill->open)
+		cachet_log_release(fill->open);
 	fill->open = NULL;
 	fill->nr = 0;
 	if (fill->flags & CACHET_FILL_SERVER) {
@@ -158,6 +159,11 @@ void cachet_fill_submit(struct cachet_fill *fill)
 
 	if (cachet_io_must_punt()) {
 		submit_later(fill);
+		return;
+	}
+	/* Before it costs a place in the log, which may be that of something else. */
+	if (!punted && cachet_io_frozen(cache)) {
+		end_frozen(fill);
 		return;
 	}
 	ret = cachet_fill_reserve(fill->obj, fill->len, &fill->piece[0], &fill->open);

@@ -623,6 +623,7 @@ int cachet_reclaim_cull(struct cachet_cache *cache, u32 segment, u64 generation)
 
 int cachet_io_believe_disk(struct file *file);
 bool cachet_io_must_punt(void);
+bool cachet_io_frozen(const struct cachet_cache *cache);
 ssize_t cachet_io_read_iter(struct kiocb *iocb, struct iov_iter *iter);
 ssize_t cachet_io_write_iter(struct kiocb *iocb, struct iov_iter *iter, bool wait, int *level);
 void cachet_io_end_write(struct kiocb *iocb, int level);
@@ -695,6 +696,6 @@ bool cachet_attributes_hold(struct cachet_obj *obj, struct inode *inode, loff_t 
 
 u64 cachet_zeros_from(const struct inode *inode);
 void cachet_zeros_end(struct inode *inode, u64 end);
-void cachet_zeros_forget(struct cachet_obj *obj, struct inode *inode);
+bool cachet_zeros_forget(struct cachet_obj *obj, struct inode *inode);
 
 #endif /* CACHET_INTERNAL_H */

@@ -213,6 +213,19 @@ void cachet_io_end_write(struct kiocb *iocb, int level)
 	__sb_end_write(sb, level);
 }
 
+/**
+ * cachet_io_frozen - is the cache's filesystem frozen?
+ * @cache: cache
+ *
+ * For who has better things to do than to wait for that. Any context; it may be out of date
+ * at once. Its files are on one filesystem.
+ */
+bool cachet_io_frozen(const struct cachet_cache *cache)
+{
+	return READ_ONCE(file_inode(cache->data_file)->i_sb->s_writers.frozen) >=
+		SB_FREEZE_PAGEFAULT;
+}
+
 static ssize_t write_all(struct file *file, void *buf, size_t len, loff_t pos)
 {
 	unsigned int throttle = current->flags & PF_LOCAL_THROTTLE;
@@ -289,6 +302,9 @@ static int direct(struct file *file, void *buf, size_t len, u64 pos, int flags)
 	n = write ? cachet_io_write_iter(&iocb, &iter, true, &level) :
 		    cachet_io_read_iter(&iocb, &iter);
 	kvfree(bv);
+	/* With DAX, who is killed meanwhile stops. */
+	if (write && n >= 0 && n < len && fatal_signal_pending(current))
+		n = -EINTR;
 	if (n >= 0)
 		n = n == len ? 0 : write ? -EIO : cachet_io_short_read(file, pos, n);
 out:
@@ -428,7 +444,6 @@ int cachet_io_direct(struct cachet_cache *cache, struct file *file, void *buf, s
 			ret = read_by_pages(file, buf, len, &pos);
 	} else if (!ret) {
 		ret = cachet_io_must_punt() ? -EINTR : fn(file, buf, len, pos);
-		/* With DAX, who is killed meanwhile stops. */
 		if (ret == -EINTR)
 			ret = punt(cache, fn, file, buf, len, pos);
 	}

@@ -455,6 +455,7 @@ static void end_session(struct cachet_obj *obj, struct fscache_cookie *cookie,
 	cachet_object_resize(obj, size);
 	obj->acked = obj->session;
 	obj->session = 0;
+	obj->told = 0;		/* An empty head, of a moment ago, said something else */
 	set_coherency(obj, coherency, size);
 	spin_lock(&obj->spin);
 	obj->inline_flags &= ~CACHET_REC_LOCAL;

@@ -64,8 +64,8 @@ struct flight {
 	u8	*copy;
 };
 
-static struct file_system_type xfs = { "xfs" };
-static struct super_block volume = { XFS_SUPER_MAGIC, &xfs };
+static struct file_system_type xfs = { .name = "xfs" };
+static struct super_block volume = { .s_magic = XFS_SUPER_MAGIC, .s_type = &xfs };
 static struct sim sims[NR_DISK_FILES];
 static struct undo *undo;
 static u32 nr_undo, room_undo;

@@ -21,6 +21,7 @@ random_file /mnt/server/dir/big 6M 2
 random_file /mnt/server/dir/whole 20M 3
 sync	# or XFS moves the change attribute when it writes it
 nfs_server_start
+p9_serve
 nfs_export dir /mnt/server/dir
 cachet_new a 64M
 cachectl detach a
@@ -58,9 +59,20 @@ stop() {
 }
 
 # Nor does who reads what is not cached wait for the freeze: parts of blocks, and more than the
-# sealer has buffers for.
+# sealer has buffers for; nor who reads a file of 9p once more, of which something is forgotten.
+mkdir -p /mnt/9p
+mount -t 9p -o trans=tcp,version=9p2000.L,aname=/mnt/server/dir,uname=root,access=client,cache=fscache,ignoreqv \
+	127.0.0.1 /mnt/9p
+at_exit try_umount /mnt/9p
+nr=$(status_of a objects_in_use)
+assert_same /mnt/9p/cached /mnt/server/dir/cached
+unused() { [ "$(status_of a objects_in_use)" -le "$nr" ]; }
+wait_until 30 unused || fail "files are in use for more than 10 seconds"
+sync
+echo 1 >/proc/sys/vm/drop_caches
 freeze 0
 at_exit thaw_it
+timeout 60 cmp /mnt/9p/cached /mnt/server/dir/cached || fail "9p: exit code $?"
 for ((i = 0; i < nr_parts; i++)); do
 	timeout 60 dd if=/mnt/net/big bs=4K skip=$((i * 61 + 33)) count=3 of=/run/part status=none ||
 		fail "part $i of what is not cached: exit code $?"
@@ -71,6 +83,7 @@ timeout 60 cat /mnt/net/whole >/dev/null || fail "whole blocks that are not cach
 thaw
 assert_same /mnt/net/big /mnt/server/dir/big
 assert_same /mnt/net/whole /mnt/server/dir/whole
+try_umount /mnt/9p
 
 rm -f /run/frozen.stop
 at_exit stop

@@ -243,7 +243,8 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 	if (!fscache_wait_for_operation(cres, FSCACHE_WANT_READ))
 		return from_server(subreq);
 	obj = cres_obj(cres);
-	cachet_zeros_forget(obj, subreq->rreq->inode);
+	if (!cachet_zeros_forget(obj, subreq->rreq->inode))
+		return from_server(subreq);
 	/* Whole pages up to the one that holds the end of the file. */
 	if (!IS_ALIGNED(subreq->start, CACHET_PAGE_BYTES))
 		return from_server(subreq);

@@ -65,14 +65,16 @@ void cachet_zeros_end(struct inode *inode, u64 end)
  * with what lies behind, for the cut may be in there; and of a file of 9p that was in use before
  * always the last page, where a cut can't be seen any more.
  *
- * May sleep.
+ * May sleep. Return: false: something is to be forgotten, and the cache's filesystem is frozen:
+ * what is here can't be believed now.
  */
-void cachet_zeros_forget(struct cachet_obj *obj, struct inode *inode)
+bool cachet_zeros_forget(struct cachet_obj *obj, struct inode *inode)
 {
 	loff_t zeros, size, from;
+	bool later;
 
 	if (!(READ_ONCE(obj->flags) & CACHET_OBJ_NEW_USE))
-		return;
+		return true;
 	zeros = min_t(u64, cachet_zeros_from(inode), LLONG_MAX);
 	mutex_lock(&obj->lock);
 	size = obj->size;
@@ -80,11 +82,15 @@ void cachet_zeros_forget(struct cachet_obj *obj, struct inode *inode)
 	/* Pages that may have stayed in memory meanwhile. */
 	if (from < size || (inode->i_sb->s_magic == V9FS_MAGIC && obj->cookie->unused_at))
 		from = max_t(loff_t, from - 1, 0);
-	if ((obj->flags & CACHET_OBJ_NEW_USE) && from < size &&
-	    inode->i_sb->s_magic != CIFS_SUPER_MAGIC) {
+	if (!(obj->flags & CACHET_OBJ_NEW_USE) || inode->i_sb->s_magic == CIFS_SUPER_MAGIC)
+		from = size;
+	later = from < size && cachet_io_frozen(obj->cache);
+	if (from < size && !later) {
 		cachet_object_forget_from(obj, from);
 		cachet_zeros_end(inode, size);	/* Once is enough */
 	}
-	WRITE_ONCE(obj->flags, obj->flags & ~CACHET_OBJ_NEW_USE);
+	if (!later)
+		WRITE_ONCE(obj->flags, obj->flags & ~CACHET_OBJ_NEW_USE);
 	mutex_unlock(&obj->lock);
+	return !later;
 }

@@ -79,7 +79,11 @@ static inline size_t copy_from_iter(void *to, size_t bytes, struct iov_iter *ite
 /* ---- files ---- */
 
 struct file_system_type { const char *name; };
-struct super_block { unsigned long s_magic; struct file_system_type *s_type; };
+struct super_block {
+	unsigned long s_magic;
+	struct file_system_type *s_type;
+	struct { int frozen; } s_writers;
+};
 struct inode { struct super_block *i_sb; mode_t i_mode; loff_t i_size; };
 struct kiocb;
 struct file_operations {
