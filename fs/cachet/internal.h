@@ -344,7 +344,7 @@ struct cachet_obj {
 	u32		last_use;	/* As on disk */
 	u8		uses;
 	unsigned int	inval_counter;	/* The cookie's, of the last invalidation that came here */
-	u8		flags;		/* CACHET_OBJ_*, written under lock */
+	u16		flags;		/* CACHET_OBJ_*, written under lock */
 #define CACHET_OBJ_ON_DISK	0x1	/* There is a head of this generation in the index */
 #define CACHET_OBJ_EXTENTS	0x2	/* There may be EXTENT records of this generation */
 #define CACHET_OBJ_DEAD		0x4	/* To be looked up anew */
@@ -353,6 +353,7 @@ struct cachet_obj {
 #define CACHET_OBJ_UNCACHED	0x20	/* Nothing is kept until the next lookup */
 #define CACHET_OBJ_PINNED	0x40	/* What is kept of it stays: see pin.c */
 #define CACHET_OBJ_NEW_USE	0x80	/* Not read or written since it was looked up */
+#define CACHET_OBJ_USED_BEFORE	0x100	/* When that was, its inode had been in use already */
 
 	spinlock_t	spin;		/* Guards what follows; taken by reads */
 	u8		block_shift;	/* Written under lock too */

@@ -389,7 +389,7 @@ bool cachet_object_lookup(struct fscache_cookie *cookie)
 	obj->volume = vol;
 	obj->volume_id = vol->id;
 	obj->inval_counter = inval_counter;
-	obj->flags &= ~CACHET_OBJ_UNCACHED;
+	obj->flags &= ~(CACHET_OBJ_UNCACHED | CACHET_OBJ_USED_BEFORE);
 	obj->flags |= CACHET_OBJ_NEW_USE;
 	if ((obj->flags & CACHET_OBJ_DEAD) || obj->size != size ||
 	    !cachet_coherent(&obj->coherency, &coherency))
@@ -401,6 +401,8 @@ bool cachet_object_lookup(struct fscache_cookie *cookie)
 		cachet_object_put(obj, CACHET_REF_FAILED);
 		goto failed;
 	}
+	if (cookie->unused_at)
+		obj->flags |= CACHET_OBJ_USED_BEFORE;
 	/*
 	 * An access does not hold a reference, and a netfs gives up its own with
 	 * accesses under way. That of the object keeps the cookie for them.

@@ -80,7 +80,8 @@ bool cachet_zeros_forget(struct cachet_obj *obj, struct inode *inode)
 	size = obj->size;
 	from = min(zeros, size);
 	/* Pages that may have stayed in memory meanwhile. */
-	if (from < size || (inode->i_sb->s_magic == V9FS_MAGIC && obj->cookie->unused_at))
+	if (from < size || (inode->i_sb->s_magic == V9FS_MAGIC &&
+			    (obj->flags & CACHET_OBJ_USED_BEFORE)))
 		from = max_t(loff_t, from - 1, 0);
 	if (!(obj->flags & CACHET_OBJ_NEW_USE) || inode->i_sb->s_magic == CIFS_SUPER_MAGIC)
 		from = size;

@@ -164,6 +164,7 @@ struct fscache_cookie {
 	struct fscache_volume *volume;
 	void *cache_priv;
 	spinlock_t lock;
+	unsigned long unused_at;
 	loff_t object_size;
 	unsigned int inval_counter;
 	refcount_t ref;
