@@ -314,6 +314,7 @@ static int load_super(struct cachet_cache *cache, struct cachet_attach *arg)
 	struct cachet_super_info other;
 	const char *ignored;
 	const char *why = NULL;
+	bool first;
 	void *buf;
 	int ret;
 
@@ -337,9 +338,8 @@ static int load_super(struct cachet_cache *cache, struct cachet_attach *arg)
 		goto out;
 	}
 	if (why) {	/* The other copy is used */
-		ret = cachet_super_decode(buf, &other, &ignored) ? 0 : CACHET_SUPER_STRIDE;
-		cachet_damaged(cache, 2, ret, why);
-		ret = 0;
+		first = cachet_super_decode(buf, &other, &ignored);
+		cachet_damaged(cache, CACHET_FILE_SUPER, first ? 0 : CACHET_SUPER_STRIDE, why);
 	}
 	cache->geo = cache->super.geo;
 	cache->seed = cachet_crc_seed(cache->super.uuid);

@@ -87,13 +87,14 @@ bool cachet_media_error(struct cachet_cache *cache, enum cachet_io_site site, u6
 /**
  * cachet_damaged - count, tell and log that a record can't be believed
  * @cache: cache, attached or being so
- * @file: 0: data, of a summary; 1: index; 2: super
+ * @file: which of its files; of data: a summary
  * @pos: byte offset of the record in that file
  * @why: what is wrong with it, in a few words
  *
  * Any context but hard interrupts. It is taken for none.
  */
-void cachet_damaged(struct cachet_cache *cache, unsigned int file, u64 pos, const char *why)
+void cachet_damaged(struct cachet_cache *cache, enum cachet_in_file file, u64 pos,
+		    const char *why)
 {
 	cachet_count(cache, records_bad);
 	trace_cachet_record_bad(cache, pos, why);

@@ -103,7 +103,7 @@ static enum cachet_trust find_in(struct cachet_cache *cache, const struct cachet
 		if (!same_key(key, r) || !same_generation(key, r))
 			continue;
 		if (cachet_record_check(r, cache->seed, pos, &cache->geo, &why)) {
-			cachet_damaged(cache, 1, pos, why);
+			cachet_damaged(cache, CACHET_FILE_INDEX, pos, why);
 			continue;
 		}
 		trust = cachet_epoch_trust(cache, le64_to_cpu(r->epoch));
@@ -271,7 +271,7 @@ static void record_overwritten(struct cachet_cache *cache, const struct cachet_r
 
 	if (r->kind != CACHET_REC_EMPTY &&
 	    cachet_record_check(r, cache->seed, pos, &cache->geo, &why))
-		cachet_damaged(cache, 1, pos, why);
+		cachet_damaged(cache, CACHET_FILE_INDEX, pos, why);
 }
 
 /* The way of the record that cachet_index_find() finds, or of another generation; or -1. */

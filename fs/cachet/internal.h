@@ -460,7 +460,11 @@ int cachet_verify_found(struct cachet_cache *cache, const u8 digest[CACHET_DIGES
 #define CACHET_MEDIA_JIFFIES	(3600 * HZ)
 
 bool cachet_media_error(struct cachet_cache *cache, enum cachet_io_site site, u64 pos, int err);
-void cachet_damaged(struct cachet_cache *cache, unsigned int file, u64 pos, const char *why);
+/* As events say it. */
+enum cachet_in_file { CACHET_FILE_DATA, CACHET_FILE_INDEX, CACHET_FILE_SUPER };
+
+void cachet_damaged(struct cachet_cache *cache, enum cachet_in_file file, u64 pos,
+		    const char *why);
 int cachet_heal_index(struct cachet_cache *cache, const void *page, u64 pos);
 void cachet_heal_read(struct cachet_obj *obj, u32 block, const struct cachet_piece *p);
 void cachet_heal_drop(struct cachet_obj *obj, u32 block, const struct cachet_map *m);

@@ -288,7 +288,7 @@ static void load_one(struct cachet_cache *cache, struct cachet_seg *seg,
 				  &cache->geo, &info)) {
 		/* Of one that was never written to there is no record. */
 		if (memchr_inv(d, 0, sizeof(*d)))
-			cachet_damaged(cache, 1,
+			cachet_damaged(cache, CACHET_FILE_INDEX,
 				       cachet_segment_pos(&cache->geo, segment_nr(cache, seg)),
 				       "segment");
 		return load_bad(cache, seg);
@@ -398,7 +398,8 @@ again:
 	}
 	/* Each entry is a page at least. */
 	if (ret || nr > seg->used) {
-		cachet_damaged(cache, 0, footer_pos(cache, segment), "summary of an open segment");
+		cachet_damaged(cache, CACHET_FILE_DATA, footer_pos(cache, segment),
+			       "summary of an open segment");
 		goto out;
 	}
 	for (i = 0; i < nr; i++)

@@ -150,7 +150,7 @@ static int scrub_record(struct scrub *s, u64 pos, const union cachet_any_record 
 	if (cachet_record_check(&r->head, cache->seed, pos, &cache->geo, &why)) {
 		ret = cachet_index_replace(cache, pos, r, NULL);
 		if (!ret)
-			cachet_damaged(cache, 1, pos, why);
+			cachet_damaged(cache, CACHET_FILE_INDEX, pos, why);
 		return ret == -ESTALE ? 0 : ret;
 	}
 	if (cachet_epoch_trust(cache, le64_to_cpu(r->head.epoch)) != CACHET_TRUSTED ||

@@ -121,8 +121,8 @@ static int slot_find(struct cachet_cache *cache, const u8 *key, u8 len,
 			if (empty < 0)
 				empty = slot;
 			if (err == -EBADMSG)
-				cachet_damaged(cache, 1, cachet_volume_pos(&cache->geo, slot),
-					       "volume");
+				cachet_damaged(cache, CACHET_FILE_INDEX,
+					       cachet_volume_pos(&cache->geo, slot), "volume");
 			/* Slots are taken in order: behind an unused one is nothing. */
 			if (err == -ENOENT)
 				break;

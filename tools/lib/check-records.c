@@ -175,7 +175,8 @@ static bool head_stays(const struct check *ck, const struct cachet_object *head,
 		CACHET_SLOT_TRUSTED;
 }
 
-static enum fate fate_of_object(const struct check *ck, const union cachet_any_record *rec, enum cachet_slot slot)
+static enum fate fate_of_object(const struct check *ck, const union cachet_any_record *rec,
+				enum cachet_slot slot)
 {
 	if (rec->head.flags & CACHET_REC_LOCAL)
 		return FATE_DROP;

@@ -535,7 +535,8 @@ static void forget_refused(struct netfs_cache_resources *cres)
 
 /*
  * What was read is copied: if it was that alone for which fscache takes the file to be written to,
- * it is not; while a session runs, that is another matter. Who opens it for writing, or makes it dirty, does so first, and says it then.
+ * it is not, unless a session runs. Who opens it for writing, or makes it dirty, does so first, and
+ * says it then.
  *
  * Those who make such requests keep the inode until they have ended. NFS does not, and has others.
  */
