@@ -442,6 +442,7 @@ static struct cachet_cache *cache_alloc(void)
 	spin_lock_init(&cache->door_lock);
 	spin_lock_init(&cache->seal_lock);
 	INIT_LIST_HEAD(&cache->seal_jobs);
+	INIT_LIST_HEAD(&cache->seal_put_off);
 	hash_init(cache->objects);
 	INIT_LIST_HEAD(&cache->withdrawing);
 	return cache;

@@ -140,6 +140,7 @@ int cachet_commit(struct cachet_cache *cache, bool clean)
 	cachet_count(cache, commits);
 	trace_cachet_commit(cache, epoch);
 	cachet_reclaim_committed(cache, epoch);
+	cachet_seal_committed(cache);
 	goto out;
 
 failed:
@@ -171,5 +172,9 @@ void cachet_commit_work(struct work_struct *work)
 	struct cachet_cache *cache =
 		container_of(to_delayed_work(work), struct cachet_cache, commit_work);
 
-	cachet_commit(cache, false);
+	/* Who freezes a filesystem may be about to suspend the machine: do not wait for that. */
+	if (cachet_io_frozen(cache))
+		cachet_commit_soon(cache);
+	else
+		cachet_commit(cache, false);
 }

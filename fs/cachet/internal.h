@@ -250,6 +250,7 @@ struct cachet_cache {
 	struct list_head seal_jobs;	/* Blocks to be read back, in order */
 	u64		seal_queued;	/* How many there ever were, */
 	u64		seal_done;	/* and are no more */
+	struct list_head seal_put_off;	/* Until there is a commit */
 	atomic64_t	inline_bytes;	/* Held by fills that wait for their digest */
 	s64		inline_max;	/* Of these */
 	unsigned int	hurry;		/* The sealer's own: blocks until it gives way again */
@@ -521,6 +522,7 @@ void cachet_seal_exit(struct cachet_cache *cache);
 bool cachet_seal_fill(struct cachet_fill *fill);
 u32 cachet_seal_waiting(const struct cachet_cache *cache);
 void cachet_seal_later(struct cachet_obj *obj, u32 block);
+void cachet_seal_committed(struct cachet_cache *cache);
 int cachet_seal_drain(struct cachet_cache *cache);
 int cachet_content_find(struct cachet_cache *cache, const u8 digest[CACHET_DIGEST_BYTES],
 			u32 pages, struct cachet_piece ret[CACHET_SEALED_EXTENTS]);

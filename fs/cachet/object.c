@@ -182,8 +182,9 @@ static void set_coherency(struct cachet_obj *obj, const struct cachet_coherency 
  * cachet_new_generation - a number that no object of this cache ever had
  * @cache: cache
  *
- * Made of the running epoch and a counter. 2^24 invalidations in one epoch would
- * take 300 ns each for 5 s; they commit at the latest then.
+ * Made of the running epoch and a counter. It is not the same twice for one object: the 2^24 of
+ * an epoch that goes on for as long as may be asked for, 600 s, take 36 us each, and of one object
+ * two would have to be just so many apart.
  */
 u64 cachet_new_generation(struct cachet_cache *cache)
 {

@@ -20,7 +20,7 @@
 
 /* A block to be read back and sealed. */
 struct cachet_seal_job {
-	struct list_head link;		/* In cache->seal_jobs */
+	struct list_head link;		/* In cache->seal_jobs, or seal_put_off */
 	struct cachet_obj *obj;
 	u64	generation;		/* Of the object, when it was queued */
 	u32	block;
@@ -177,11 +177,12 @@ static void seal_fill_work(struct kthread_work *work)
 	struct cachet_fill *fill = container_of(work, struct cachet_fill, seal);
 	struct cachet_cache *cache = fill->obj->cache;
 	size_t bytes = (size_t)fill->len << CACHET_PAGE_SHIFT;
+	/* Then it is not written from here, or this would wait. */
+	int ret = cachet_io_frozen(cache) ? -EAGAIN : 0;
 	struct iov_iter iter;
-	int ret;
 
 	set_priority(cache);
-	do {
+	while (!ret) {
 		/*
 		 * Pages of the page cache may be written to while this reads them: only of a
 		 * copy are the digest and what is stored the same bytes.
@@ -196,7 +197,10 @@ static void seal_fill_work(struct kthread_work *work)
 		if (fill->nr)
 			ret = cachet_verify_found(cache, fill->digest, fill->piece, fill->nr,
 						  cache->seal_buffer);
-	} while (ret == -EBADMSG);	/* It is not found again */
+		if (ret != -EBADMSG)
+			break;
+		ret = 0;	/* Once more: it is not found again */
+	}
 	atomic64_sub(bytes, &cache->inline_bytes);
 	if (ret) {
 		fill->nr = 0;
@@ -248,7 +252,29 @@ static bool same_pieces(const struct cachet_map *a, const struct cachet_map *b)
 	return a->nr == b->nr && !memcmp(a->piece, b->piece, a->nr * sizeof(a->piece[0]));
 }
 
-static void seal_block(struct cachet_seal_job *job, struct cachet_map *old,
+/*
+ * This machine wrote a block, the server has it, and the head that says so is not committed.
+ * Once it is, a crash keeps the block as it is recorded until then: what is recorded anew
+ * while that commit runs would be lost, for the next one has yet to say that it counts. Under
+ * the object's lock.
+ */
+static bool head_may_be_committing(const struct cachet_obj *obj, const struct cachet_map *m)
+{
+	return (m->flags & CACHET_REC_LOCAL) && !obj->session &&
+		obj->told > READ_ONCE(obj->cache->committed);
+}
+
+/*
+ * What stays is sealed where it lies, or not at all: else a crash could leave neither the record
+ * that is committed, nor what it says in the new place.
+ */
+static bool must_stay(const struct cachet_map *m)
+{
+	return m->flags & CACHET_REC_PINNED;
+}
+
+/* Return: false: not now, but once there was a commit. */
+static bool seal_block(struct cachet_seal_job *job, struct cachet_map *old,
 		       struct cachet_map *now)
 {
 	struct cachet_obj *obj = job->obj;
@@ -256,7 +282,8 @@ static void seal_block(struct cachet_seal_job *job, struct cachet_map *old,
 	struct cachet_piece found[CACHET_SEALED_EXTENTS];
 	struct cachet_open *open = NULL;
 	u8 digest[CACHET_DIGEST_BYTES];
-	u32 pages, nr, i;
+	u32 pages, nr = 0, i;
+	bool put_off;
 	int parts, ret;
 
 	mutex_lock(&obj->lock);
@@ -264,31 +291,36 @@ static void seal_block(struct cachet_seal_job *job, struct cachet_map *old,
 	pages = cachet_block_expected(obj, obj->size, job->block);
 	if (job->generation != obj->generation || (obj->flags & CACHET_OBJ_DEAD))
 		pages = 0;
+	put_off = head_may_be_committing(obj, old);
 	mutex_unlock(&obj->lock);
 	if (!pages || (old->flags & (CACHET_REC_SEALED | CACHET_MAP_SUSPECT)) ||
-	    cachet_map_pages(old) != pages)
-		return;
+	    cachet_map_pages(old) != pages ||
+	    (must_stay(old) && old->nr > CACHET_SEALED_EXTENTS))
+		return true;
+	if (put_off)
+		return false;
 	ret = cachet_read_map(cache, old, pages, cache->seal_buffer);
 	if (ret == -ENODATA)
 		cachet_heal_block(obj, job->block, &old->piece[0]);
 	if (ret)
-		return;
+		return true;
 	cachet_digest_buffer(cache->seal_buffer, (size_t)pages << PAGE_SHIFT, digest);
 
 	*now = *old;
-	nr = cachet_content_find_for(obj, digest, pages, found);
+	if (!must_stay(old))
+		nr = cachet_content_find_for(obj, digest, pages, found);
 	ret = nr ? cachet_verify_found(cache, digest, found, nr, cache->seal_buffer) : 0;
 	if (ret == -EBADMSG)	/* Once more: it is not found again */
 		cachet_seal_later(obj, job->block);
 	if (ret)
-		return;
+		return true;
 	note_duplicate(cache, nr);
 	if (nr) {
 		memcpy(now->piece, found, nr * sizeof(found[0]));
 		now->nr = nr;
 	} else if (now->nr > CACHET_SEALED_EXTENTS) {
 		if (rewrite(obj, cache->seal_buffer, pages, &now->piece[0], &open))
-			return;
+			return true;
 		now->nr = 1;
 	}
 	now->flags = (old->flags & CACHET_REC_LOCAL) | CACHET_REC_SEALED |
@@ -298,15 +330,11 @@ static void seal_block(struct cachet_seal_job *job, struct cachet_map *old,
 	mutex_lock(&obj->lock);
 	/* Only if nothing has happened to the block meanwhile. */
 	parts = cachet_map_load(obj, job->block, old + 1);
-	if (job->generation != obj->generation || (obj->flags & CACHET_OBJ_DEAD) ||
+	put_off = head_may_be_committing(obj, old + 1) ||
+		must_stay(old + 1) != must_stay(old);
+	if (put_off || job->generation != obj->generation || (obj->flags & CACHET_OBJ_DEAD) ||
 	    !same_pieces(old, old + 1) || (old[1].flags & CACHET_REC_LOCAL) !=
 	    (old->flags & CACHET_REC_LOCAL) || old[1].session != old->session) {
-		mutex_unlock(&obj->lock);
-		goto out;
-	}
-	/* Not sealed rather than not pinned any more. */
-	if ((obj->flags & CACHET_OBJ_PINNED) && (old[1].flags & CACHET_REC_PINNED) &&
-	    !cachet_seg_pin(cache, now->piece, now->nr)) {
 		mutex_unlock(&obj->lock);
 		goto out;
 	}
@@ -336,23 +364,50 @@ static void seal_block(struct cachet_seal_job *job, struct cachet_map *old,
 out:
 	if (open)
 		cachet_log_release(open);
+	return !put_off;
+}
+
+static struct cachet_seal_job *take_job(struct cachet_cache *cache, struct list_head *jobs)
+{
+	struct cachet_seal_job *job;
+
+	spin_lock(&cache->seal_lock);
+	job = list_first_entry_or_null(jobs, struct cachet_seal_job, link);
+	if (job)
+		list_del(&job->link);
+	spin_unlock(&cache->seal_lock);
+	return job;
+}
+
+static void free_job(struct cachet_seal_job *job)
+{
+	cachet_object_put(job->obj, CACHET_REF_SEAL);
+	kfree(job);
 }
 
 static void do_job(struct cachet_cache *cache, struct cachet_seal_job *job)
 {
 	struct cachet_map *maps;
+	bool done = true;
 
 	set_priority(cache);
 	/* What is there, what is there in the end, what it is to become. */
 	maps = kmalloc_array(3, sizeof(*maps), GFP_NOFS);
 	if (maps && !cachet_cache_out(cache) && !test_bit(CACHET_CACHE_LEAVING, &cache->flags)) {
-		seal_block(job, maps, maps + 2);
-		if (READ_ONCE(job->obj->flags) & CACHET_OBJ_PINNED)
+		/* Who freezes a filesystem may be about to suspend the machine: do not wait. */
+		done = !cachet_io_frozen(cache) && seal_block(job, maps, maps + 2);
+		if (done && (READ_ONCE(job->obj->flags) & CACHET_OBJ_PINNED))
 			cachet_pin_block(job->obj, job->block, cache->seal_buffer);
 	}
 	kfree(maps);
-	cachet_object_put(job->obj, CACHET_REF_SEAL);
-	kfree(job);
+	if (done) {
+		free_job(job);
+		return;
+	}
+	spin_lock(&cache->seal_lock);
+	list_add_tail(&job->link, &cache->seal_put_off);
+	spin_unlock(&cache->seal_lock);
+	cachet_commit_soon(cache);
 }
 
 static void seal_later_work(struct kthread_work *work)
@@ -361,11 +416,7 @@ static void seal_later_work(struct kthread_work *work)
 	struct cachet_seal_job *job;
 	bool more;
 
-	spin_lock(&cache->seal_lock);
-	job = list_first_entry_or_null(&cache->seal_jobs, struct cachet_seal_job, link);
-	if (job)
-		list_del(&job->link);
-	spin_unlock(&cache->seal_lock);
+	job = take_job(cache, &cache->seal_jobs);
 	if (!job)	/* Done before who added it came to queue this */
 		return;
 	do_job(cache, job);
@@ -378,6 +429,24 @@ static void seal_later_work(struct kthread_work *work)
 		kthread_queue_work(cache->sealer, &cache->seal_work);
 	wake_up_all(&cache->idle_wait);
 	cond_resched();
+}
+
+/**
+ * cachet_seal_committed - there was a commit: blocks that waited for one may be sealed
+ * @cache: cache
+ *
+ * Process context. Not while it is being detached: they stay as they are.
+ */
+void cachet_seal_committed(struct cachet_cache *cache)
+{
+	spin_lock(&cache->seal_lock);
+	if (!list_empty(&cache->seal_put_off) && !test_bit(CACHET_CACHE_LEAVING, &cache->flags)) {
+		cache->seal_queued += list_count_nodes(&cache->seal_put_off);
+		list_splice_tail_init(&cache->seal_put_off, &cache->seal_jobs);
+		/* Under the lock: cachet_seal_exit() waits for what was queued, no longer. */
+		kthread_queue_work(cache->sealer, &cache->seal_work);
+	}
+	spin_unlock(&cache->seal_lock);
 }
 
 /**
@@ -428,7 +497,8 @@ void cachet_seal_later(struct cachet_obj *obj, u32 block)
  * cachet_seal_drain - wait until every complete block is sealed
  * @cache: attached
  *
- * Return: 0; -ESHUTDOWN: it is being detached; -EINTR: a fatal signal.
+ * Takes commit_lock: some wait for a commit. Return: 0; -ESHUTDOWN: it is being detached; -EINTR:
+ * a fatal signal; -EIO: the cache is or went out of service.
  */
 int cachet_seal_drain(struct cachet_cache *cache)
 {
@@ -447,6 +517,8 @@ int cachet_seal_drain(struct cachet_cache *cache)
 		if (wait_event_killable(cache->idle_wait,
 					READ_ONCE(cache->seal_done) >= queued))
 			ret = -EINTR;
+		else if (!turn && !list_empty_careful(&cache->seal_put_off))
+			ret = cachet_commit(cache, false);
 	}
 	up_read(&cache->seal_sem);
 	return ret;
@@ -486,12 +558,19 @@ int cachet_seal_init(struct cachet_cache *cache)
  */
 void cachet_seal_exit(struct cachet_cache *cache)
 {
+	struct cachet_seal_job *job;
+
 	down_write(&cache->seal_sem);
+	/* A commit that has not seen that it is LEAVING has queued what it was to. */
+	spin_lock(&cache->seal_lock);
+	spin_unlock(&cache->seal_lock);
 	if (cache->sealer) {
 		wait_event(cache->idle_wait, !cachet_seal_waiting(cache));
 		kthread_destroy_worker(cache->sealer);
 	}
 	cache->sealer = NULL;
+	while ((job = take_job(cache, &cache->seal_put_off)))
+		free_job(job);
 	up_write(&cache->seal_sem);
 	kvfree(cache->seal_buffer);
 	cache->seal_buffer = NULL;

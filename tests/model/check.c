@@ -199,7 +199,7 @@ static bool add_epoch(struct promise *p, const struct cachet_key *key)
 /*
  * What is recorded of an open file, and trusted. Where something is under way, that will record
  * its block anew, and so will the sealer, if it is about to look at it, where a block is not
- * sealed yet, or is to be pinned.
+ * sealed yet, unless it is pinned, or is to be pinned.
  */
 static void take_promise(u32 file, struct promise *p, bool quiet)
 {
@@ -220,8 +220,8 @@ static void take_promise(u32 file, struct promise *p, bool quiet)
 		if (m.flags & CACHET_MAP_SUSPECT)
 			continue;
 		if (!quiet && (pages_under_way(file, block * per, per) ||
-			       !(m.flags & CACHET_REC_SEALED) ||
-			       ((obj->flags & CACHET_OBJ_PINNED) && !(m.flags & CACHET_REC_PINNED))))
+			       ((obj->flags & CACHET_OBJ_PINNED) ?
+				!(m.flags & CACHET_REC_PINNED) : !(m.flags & CACHET_REC_SEALED))))
 			continue;
 		key = (struct cachet_key){ .kind = CACHET_REC_EXTENT, .block = block,
 					   .generation = obj->generation, .fp = obj->fp };

@@ -411,6 +411,15 @@ void client_scrub(void)
 	}
 }
 
+static void commit(bool quiet)
+{
+	promise_all(quiet);
+	if (cachet_commit(the_cache, false))
+		model_fail("sync failed");
+	promise_keep();
+	server_committed();
+}
+
 static void sync_cache(void)
 {
 	bool quiet = one_in(2);
@@ -419,11 +428,7 @@ static void sync_cache(void)
 		cachet_seal_drain(the_cache);
 	if (quiet)
 		model_run_all();
-	promise_all(quiet);
-	if (cachet_commit(the_cache, false))
-		model_fail("sync failed");
-	promise_keep();
-	server_committed();
+	commit(quiet);
 }
 
 /* ---- pins --------------------------------------------------------------- */
@@ -460,6 +465,16 @@ static void pin(u32 file)
 	if (!pin_once(file) && !client[file].session && the_geo.nr_sets > 8 && !disk_rots && !disk_flips &&
 	    the_cache->nr_pinned < cachet_log_max_pinned(the_cache))
 		model_fail("a pin that does not hold");
+}
+
+/* What was read in parts is committed while its blocks wait for their digests. */
+static void pin_in_parts(u32 file)
+{
+	if (client[file].session)
+		return;
+	pin(file);
+	if (pages_refill_singly(file))
+		commit(false);
 }
 
 static void unpin(u32 file)
@@ -522,11 +537,13 @@ static void cull(void)
 
 static void act_pin(u32 file)
 {
-	u32 what = below(12);
+	u32 what = below(13);
 
 	model_log("-- pins: %u on file %u\n", what, file);
 	if (what < 5 && file != BURN_FILE && (client[file].open || client_open(file)))
 		pin(file);
+	else if (what == 12 && file != BURN_FILE && (client[file].open || client_open(file)))
+		pin_in_parts(file);
 	else if (what < 7)
 		unpin(file);
 	else if (what < 11)

@@ -169,6 +169,7 @@ bool pages_under_way(u32 file, u32 page, u32 nr);
 void pages_settle(u32 file);
 void pages_fill(u32 file);
 bool pages_refill(u32 file);
+bool pages_refill_singly(u32 file);
 void pages_write(u32 file);
 void pages_append(u32 file);
 void pages_forget(void);

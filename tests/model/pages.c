@@ -247,6 +247,24 @@ bool pages_refill(u32 file)
 	return true;
 }
 
+/* The same from the last page to the first, so that none lies behind the one before it. */
+bool pages_refill_singly(u32 file)
+{
+	struct client_file *f = &client[file];
+	u32 page;
+
+	pages_settle(file);
+	if (!f->session && f->view.version != server[file].version)
+		return false;
+	for (page = content_pages(&f->view); page--; ) {
+		op_begin(file, page, 1, OP_READ);
+		if (one_in(2))
+			pages_settle(file);
+	}
+	pages_settle(file);
+	return true;
+}
+
 /* A program writes to pages that the file has. */
 void pages_write(u32 file)
 {

@@ -7,12 +7,14 @@
 # A request takes many READs where the server is read little at a time; here one of them, in the
 # middle, fails for a bad sector of the server's disk. Who reads gets an error, or the file as it
 # is, and the same once the disk is mended: no byte that nobody has read (invariant 1). Linux
-# 6.12 knows only how much all READs of a piece brought (fs/cachet/compat/netfs.c). (Where one of
+# 6.12 knows only how much all READs of a piece brought (fs/cachet/compat/netfs.c). Nor if it is
+# the cache's own disk, at the same place, for which the server is asked. (Where one of
 # the READs of a large folio fails, NFS may warn of a flag that it has left, once.)
 
 . "$(dirname "$0")/lib.sh"
 
-rsize=16384 size=$((1 << 20))
+rsize=16384 size=$((1 << 20)) part=131072
+inject=/sys/kernel/debug/cachet/inject
 ram_disk device
 sectors=$((300 * 2048))
 dm_device disk "0 $sectors linear $device 0"
@@ -39,15 +41,23 @@ $((at + nr)) $((sectors - at - nr)) linear $device $((at + nr))"
 # read_some FILE: the bytes that can be read, each as it was. (By a descriptor that stays open: a
 # READ that has failed makes nfs_read_folio() send another one, of a page that is locked no more,
 # and a close forgets all pages then. If it comes first, the kernel falls over that: 6.12 and 7.3.)
+open_it() {
+	exec 5<"$1"
+	at_exit close_it
+}
+close_it() { exec 5<&-; }
 read_some() {
 	local at
-	for ((at = 0; at < size; at += 131072)); do
-		perl -e 'sysseek(STDIN, $ARGV[0], 0); sysread(STDIN, my $b, 131072); print $b' $at \
-			<&5 >/run/part
-		[ "$(stat -c %s /run/part)" = 131072 ] || failed=$((failed + 1))
-		cmp -n "$(stat -c %s /run/part)" /run/part "/run/$1" 0 $at >/run/part.cmp ||
-			fail "file $1 from byte $at: $(cat /run/part.cmp)"
+	for ((at = 0; at < size; at += part)); do
+		read_part "$1" "$at"
 	done
+}
+read_part() {
+	perl -e 'sysseek(STDIN, $ARGV[0], 0); sysread(STDIN, my $b, $ARGV[1]); print $b' "$2" $part \
+		<&5 >/run/part
+	[ "$(stat -c %s /run/part)" = $part ] || failed=$((failed + 1))
+	cmp -n "$(stat -c %s /run/part)" /run/part "/run/$1" 0 "$2" >/run/part.cmp ||
+		fail "file $1 from byte $2: $(cat /run/part.cmp)"
 }
 
 failed=0 n=0
@@ -55,17 +65,36 @@ for offset in 65536 $((65536 + 16384)) $((393216 + 49152)) $((size - 16384)); do
 	nfs_mount dir /mnt/nfs "rsize=$rsize"
 	bad "/mnt/server/dir/$n" "$offset" $rsize
 	drop_caches
-	exec 5<"/mnt/nfs/$n"
+	open_it "/mnt/nfs/$n"
 	read_some "$n"
 	read_some "$n"
 	sleep 3
-	exec 5<&-
+	close_it
 	dm_change disk "0 $sectors linear $device 0"
 	drop_caches
 	assert_same "/mnt/nfs/$n" "/run/$n" "file $n, mended"
 	nfs_umount /mnt/nfs
 	nfs_mount dir /mnt/nfs
 	assert_same "/mnt/nfs/$n" "/run/$n" "file $n, mended, and mounted again"
+	nfs_umount /mnt/nfs
+
+	# The same where the cache has the file, and its own disk fails at that place.
+	nfs_mount dir /mnt/nfs "rsize=$rsize"
+	assert_same "/mnt/nfs/$n" "/run/$n" "file $n, to be cached"
+	cachectl sync --seal errors
+	bad "/mnt/server/dir/$n" "$offset" $rsize
+	drop_caches
+	open_it "/mnt/nfs/$n"
+	echo "data-read 5 0 2" >$inject
+	read_part "$n" $((offset & ~(part - 1)))
+	[ "$(awk '$1 == "data-read" { print $4 }' $inject)" -lt 2 ] || fail "file $n was not cached"
+	echo "data-read 0 0 0" >$inject
+	read_some "$n"
+	sleep 3
+	close_it
+	dm_change disk "0 $sectors linear $device 0"
+	drop_caches
+	assert_same "/mnt/nfs/$n" "/run/$n" "file $n, mended on both disks"
 	nfs_umount /mnt/nfs
 	n=$((n + 1))
 done

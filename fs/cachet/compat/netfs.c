@@ -71,27 +71,12 @@ static void read_done(const struct cachet_done *done, ssize_t ret)
 
 /* ---- reading ------------------------------------------------------------ */
 
-static int netfs_read(struct netfs_cache_resources *cres, loff_t start, struct iov_iter *iter,
-		      enum netfs_read_from_hole hole, netfs_io_terminated_t term, void *priv)
-{
-	struct cachet_done done = {
-		.fn	= read_done,
-		.priv	= priv,
-		.term	= (void (*)(void))term,
-	};
-
-	/* Presence is exact: there are no holes to be zeroed or to fail at. */
-	if (!fscache_wait_for_operation(cres, FSCACHE_WANT_READ) ||
-	    !IS_ALIGNED(start, CACHET_PAGE_BYTES)) {
-		read_done(&done, -ENOBUFS);
-		return -ENOBUFS;
-	}
-	cachet_read(cres_obj(cres), start >> CACHET_PAGE_SHIFT, iter, cres->inval_counter, &done);
-	return -EIOCBQUEUED;
-}
-
 #ifdef CACHET_HAVE_SPLIT_FOLIO
 static void fit_server(struct netfs_io_subrequest *subreq)
+{
+}
+
+static void fit_retry(struct netfs_io_request *rreq)
 {
 }
 
@@ -155,10 +140,19 @@ static void fit_piece(const struct netfs_io_subrequest *subreq, u64 nr, bool *pr
  * for whole. So a piece is of one call, or of one folio, which counts only if all of it came.
  * Other filesystems cut by themselves, after this.
  */
+static u64 one_call(const struct nfs_server *server)
+{
+#if IS_ENABLED(CONFIG_NFS_V4)
+	if (server->pnfs_curr_ld)	/* Others may be asked, for as much as they have */
+		return 0;
+#endif
+	return server->rsize;
+}
+
 static u64 whole_folios(const struct netfs_io_subrequest *subreq)
 {
 	const struct netfs_io_request *rreq = subreq->rreq;
-	u64 most = NFS_SB(rreq->inode->i_sb)->rsize, len = 0, next;
+	u64 most = one_call(NFS_SB(rreq->inode->i_sb)), len = 0, next;
 	struct folio *folio;
 
 	while (len < subreq->len) {
@@ -181,6 +175,16 @@ static void fit_server(struct netfs_io_subrequest *subreq)
 		return;
 	subreq->len = whole_folios(subreq);
 	subreq->rreq->io_streams[0].sreq_max_len = subreq->len;
+}
+
+/*
+ * What could not be read here is asked for in one piece, and nobody is asked about that. So it is
+ * said before that of NFS each folio is to be one.
+ */
+static void fit_retry(struct netfs_io_request *rreq)
+{
+	if (rreq->inode->i_sb->s_magic == NFS_SUPER_MAGIC)
+		rreq->io_streams[0].sreq_max_segs = 1;
 }
 
 /*
@@ -211,6 +215,26 @@ static u64 asked_pages(const struct netfs_io_request *rreq, u64 page, u64 nr, u6
 		return nr;
 	/* Some filesystems have what they read copied with no more questions. */
 	return test_bit(NETFS_RREQ_USE_PGPRIV2, &rreq->flags) || end <= page ? 0 : end - page;
+}
+
+static int netfs_read(struct netfs_cache_resources *cres, loff_t start, struct iov_iter *iter,
+		      enum netfs_read_from_hole hole, netfs_io_terminated_t term, void *priv)
+{
+	struct cachet_done done = {
+		.fn	= read_done,
+		.priv	= priv,
+		.term	= (void (*)(void))term,
+	};
+
+	/* Presence is exact: there are no holes to be zeroed or to fail at. */
+	if (!fscache_wait_for_operation(cres, FSCACHE_WANT_READ) ||
+	    !IS_ALIGNED(start, CACHET_PAGE_BYTES)) {
+		read_done(&done, -ENOBUFS);
+		return -ENOBUFS;
+	}
+	fit_retry(container_of(cres, struct netfs_io_request, cache_resources));
+	cachet_read(cres_obj(cres), start >> CACHET_PAGE_SHIFT, iter, cres->inval_counter, &done);
+	return -EIOCBQUEUED;
 }
 
 static enum netfs_io_source from_server(struct netfs_io_subrequest *subreq)
