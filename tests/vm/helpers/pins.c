@@ -3,6 +3,7 @@
  * pins.c - the calls of /dev/cachet that pin, unpin, sweep and cull
  *
  *   pins pin FILE...            prints "PINNED_PAGES PAGES" of all of them together
+ *   pins mark FILE...           the same, and nothing is moved yet
  *   pins unpin FILE...
  *   pins forget TAG FINGERPRINT unpin a file that need not be in use, or there
  *   pins sweep TAG              prints how many segments became ordinary
@@ -29,13 +30,13 @@ static int failed(const char *what)
 	return 1;
 }
 
-static int pin(char **files, unsigned int flags)
+static int pin(char **files, unsigned int flags, unsigned long long start_page)
 {
 	unsigned long long pages = 0, pinned = 0;
 
 	for (; *files; files++) {
 		struct cachet_pin p = { .version = CACHET_ABI_VERSION, .flags = flags,
-					.fd = open(*files, O_RDONLY) };
+					.fd = open(*files, O_RDONLY), .start_page = start_page };
 
 		if (p.fd < 0)
 			return failed(*files);
@@ -101,9 +102,11 @@ int main(int argc, char **argv)
 	if (dev < 0)
 		return failed(CACHET_DEVICE);
 	if (!strcmp(what, "pin"))
-		return pin(argv + 2, 0);
+		return pin(argv + 2, 0, 0);
+	if (!strcmp(what, "mark"))	/* As if all of it had been looked at already */
+		return pin(argv + 2, 0, UINT32_MAX);
 	if (!strcmp(what, "unpin"))
-		return pin(argv + 2, CACHET_PIN_CLEAR);
+		return pin(argv + 2, CACHET_PIN_CLEAR, 0);
 	if (!strcmp(what, "forget") && argc == 4)
 		return forget(argv[2], argv[3]);
 	if (!strcmp(what, "sweep"))
