@@ -4,7 +4,8 @@
 # timeout: 200
 #
 # The configuration is checked to the line. systemd is told when the caches are
-# there and when the daemon leaves. What rots on the device is in the daemon's log. I/O never waits for the daemon: after SIGKILL
+# there and when the daemon leaves. What rots on the device, can't be read, or costs the cache is
+# in the daemon's log. I/O never waits for the daemon: after SIGKILL
 # the mount is served as before (invariant 13), and the next daemon takes over.
 
 . "$(dirname "$0")/lib.sh"
@@ -195,3 +196,28 @@ kill -TERM "$daemon"
 wait "$daemon" || true
 [ -d /sys/fs/cachet/second ] || fail "--keep: detached"
 cachectl detach second
+
+# --- the disk below fails: it is told, too ---
+: >/run/cachetd.log
+daemon_start
+nfs_mount tree /mnt/nfs
+assert_same /mnt/nfs/file /mnt/server/tree/file
+cachectl sync --seal second
+drop_caches
+echo "data-read 5 0 8" >/sys/kernel/debug/cachet/inject
+assert_same /mnt/nfs/file /mnt/server/tree/file
+told() { grep -q "cache second: $1" /run/cachetd.log; }
+wait_until 5 told "the device can't read data near byte" || fail "not told: $(cat /run/cachetd.log)"
+echo "data-read 0 0 0" >/sys/kernel/debug/cachet/inject
+random_file /mnt/server/tree/last 1M 4
+assert_same /mnt/nfs/last /mnt/server/tree/last
+echo "data-flush 5 0 1" >/sys/kernel/debug/cachet/inject
+fails() { ! cachectl sync second 2>/dev/null; }
+wait_until 10 fails || fail "a sync that could not flush has not failed"
+wait_until 5 told "out of service after an I/O error" || fail "not told: $(cat /run/cachetd.log)"
+cachectl events second | grep 'out of service after an I/O error' >/dev/null || fail "not among the events"
+drop_caches
+assert_same /mnt/nfs/file /mnt/server/tree/file
+nfs_umount /mnt/nfs
+kill -TERM "$daemon"
+wait "$daemon" || true
