@@ -116,10 +116,12 @@ assert_eq "$(cachectl stat --json /mnt/nfs/keep/large | json_value pinned)" true
 nfs_umount /mnt/nfs
 cachectl detach pinned
 cachectl check "$(cachet_dir pinned)"
+cachet_unload
+insmod "$CACHET_KO"
 cachectl attach "$(cachet_dir pinned)"
 nfs_mount tree /mnt/nfs
 pass_by
-stays "attached again"
+stays "attached again, by a module that was loaded anew"
 
 # --- unpinned ---
 pinned=$(cachectl status --json pinned | json_value segments_pinned)
