@@ -148,6 +148,8 @@ failed:
 	cachet_io_error(cache, CACHET_IO_SUPER_WRITE, ret);
 	ret = -EIO;
 out:
+	if (cachet_cache_out(cache))
+		cachet_seal_committed(cache);
 	mutex_unlock(&cache->commit_lock);
 	return ret;
 }
@@ -167,14 +169,25 @@ void cachet_commit_soon(struct cachet_cache *cache)
 				   msecs_to_jiffies(cache->commit_ms));
 }
 
+/**
+ * cachet_commit_unless_frozen - commit, but do not wait for a frozen filesystem
+ * @cache: attached
+ *
+ * For workers: who freezes a filesystem may be about to suspend the machine, and that waits for
+ * them. It is tried again later then. May sleep.
+ */
+void cachet_commit_unless_frozen(struct cachet_cache *cache)
+{
+	if (!cachet_io_frozen(cache))
+		cachet_commit(cache, false);
+	else if (test_bit(CACHET_CACHE_DIRTY, &cache->flags))
+		cachet_commit_soon(cache);
+}
+
 void cachet_commit_work(struct work_struct *work)
 {
 	struct cachet_cache *cache =
 		container_of(to_delayed_work(work), struct cachet_cache, commit_work);
 
-	/* Who freezes a filesystem may be about to suspend the machine: do not wait for that. */
-	if (cachet_io_frozen(cache))
-		cachet_commit_soon(cache);
-	else
-		cachet_commit(cache, false);
+	cachet_commit_unless_frozen(cache);
 }

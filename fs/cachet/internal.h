@@ -250,7 +250,8 @@ struct cachet_cache {
 	struct list_head seal_jobs;	/* Blocks to be read back, in order */
 	u64		seal_queued;	/* How many there ever were, */
 	u64		seal_done;	/* and are no more */
-	struct list_head seal_put_off;	/* Until there is a commit */
+	struct list_head seal_put_off;	/* Others, until there is a commit; not of these numbers */
+	u32		nr_put_off;
 	atomic64_t	inline_bytes;	/* Held by fills that wait for their digest */
 	s64		inline_max;	/* Of these */
 	unsigned int	hurry;		/* The sealer's own: blocks until it gives way again */
@@ -612,6 +613,7 @@ int cachet_seg_write_dirty(struct cachet_cache *cache, u64 epoch);
 
 int cachet_commit(struct cachet_cache *cache, bool clean);
 int cachet_commit_begin(struct cachet_cache *cache);
+void cachet_commit_unless_frozen(struct cachet_cache *cache);
 void cachet_commit_soon(struct cachet_cache *cache);
 void cachet_commit_work(struct work_struct *work);
 

@@ -141,7 +141,7 @@ void cachet_reclaim_committed(struct cachet_cache *cache, u64 epoch)
  * cachet_reclaim - free as many as are missing, and commit when fills have nowhere to go
  * @cache: attached
  *
- * May sleep for as long as a commit takes.
+ * May sleep for as long as a commit takes; not for a frozen filesystem.
  */
 void cachet_reclaim(struct cachet_cache *cache)
 {
@@ -152,7 +152,7 @@ void cachet_reclaim(struct cachet_cache *cache)
 			break;
 	if (READ_ONCE(cache->nr_freeing) && READ_ONCE(cache->nr_free) <= target / 2) {
 		set_bit(CACHET_CACHE_DIRTY, &cache->flags);
-		cachet_commit(cache, false);
+		cachet_commit_unless_frozen(cache);
 	} else if (READ_ONCE(cache->nr_freeing)) {
 		cachet_commit_soon(cache);
 	}

@@ -252,16 +252,22 @@ static bool same_pieces(const struct cachet_map *a, const struct cachet_map *b)
 	return a->nr == b->nr && !memcmp(a->piece, b->piece, a->nr * sizeof(a->piece[0]));
 }
 
+/* When may a block be sealed? */
+enum when { NOW, AFTER_COMMIT, AFTER_SESSION };
+
 /*
- * This machine wrote a block, the server has it, and the head that says so is not committed.
- * Once it is, a crash keeps the block as it is recorded until then: what is recorded anew
- * while that commit runs would be lost, for the next one has yet to say that it counts. Under
- * the object's lock.
+ * This machine wrote the block: then a crash keeps it if the head that says that the server has it
+ * is committed, and the block as it is recorded until then. What is recorded anew while that commit
+ * runs would be lost, for the next one has yet to say that it counts; and what is while the file is
+ * written to once more, for the head says so. Under the object's lock.
  */
-static bool head_may_be_committing(const struct cachet_obj *obj, const struct cachet_map *m)
+static enum when when_to_seal(const struct cachet_obj *obj, const struct cachet_map *m)
 {
-	return (m->flags & CACHET_REC_LOCAL) && !obj->session &&
-		obj->told > READ_ONCE(obj->cache->committed);
+	if (!(m->flags & CACHET_REC_LOCAL))
+		return NOW;
+	if (obj->session)
+		return m->session == obj->session ? NOW : AFTER_SESSION;
+	return obj->told > READ_ONCE(obj->cache->committed) ? AFTER_COMMIT : NOW;
 }
 
 /*
@@ -273,8 +279,8 @@ static bool must_stay(const struct cachet_map *m)
 	return m->flags & CACHET_REC_PINNED;
 }
 
-/* Return: false: not now, but once there was a commit. */
-static bool seal_block(struct cachet_seal_job *job, struct cachet_map *old,
+/* Return: NOW: it has ended, whether or not the block is sealed; else when to try again. */
+static enum when seal_block(struct cachet_seal_job *job, struct cachet_map *old,
 		       struct cachet_map *now)
 {
 	struct cachet_obj *obj = job->obj;
@@ -283,7 +289,7 @@ static bool seal_block(struct cachet_seal_job *job, struct cachet_map *old,
 	struct cachet_open *open = NULL;
 	u8 digest[CACHET_DIGEST_BYTES];
 	u32 pages, nr = 0, i;
-	bool put_off;
+	enum when when;
 	int parts, ret;
 
 	mutex_lock(&obj->lock);
@@ -291,19 +297,19 @@ static bool seal_block(struct cachet_seal_job *job, struct cachet_map *old,
 	pages = cachet_block_expected(obj, obj->size, job->block);
 	if (job->generation != obj->generation || (obj->flags & CACHET_OBJ_DEAD))
 		pages = 0;
-	put_off = head_may_be_committing(obj, old);
+	when = when_to_seal(obj, old);
 	mutex_unlock(&obj->lock);
 	if (!pages || (old->flags & (CACHET_REC_SEALED | CACHET_MAP_SUSPECT)) ||
 	    cachet_map_pages(old) != pages ||
 	    (must_stay(old) && old->nr > CACHET_SEALED_EXTENTS))
-		return true;
-	if (put_off)
-		return false;
+		return NOW;
+	if (when != NOW)
+		return when;
 	ret = cachet_read_map(cache, old, pages, cache->seal_buffer);
 	if (ret == -ENODATA)
 		cachet_heal_block(obj, job->block, &old->piece[0]);
 	if (ret)
-		return true;
+		return NOW;
 	cachet_digest_buffer(cache->seal_buffer, (size_t)pages << PAGE_SHIFT, digest);
 
 	*now = *old;
@@ -313,14 +319,14 @@ static bool seal_block(struct cachet_seal_job *job, struct cachet_map *old,
 	if (ret == -EBADMSG)	/* Once more: it is not found again */
 		cachet_seal_later(obj, job->block);
 	if (ret)
-		return true;
+		return NOW;
 	note_duplicate(cache, nr);
 	if (nr) {
 		memcpy(now->piece, found, nr * sizeof(found[0]));
 		now->nr = nr;
 	} else if (now->nr > CACHET_SEALED_EXTENTS) {
 		if (rewrite(obj, cache->seal_buffer, pages, &now->piece[0], &open))
-			return true;
+			return NOW;
 		now->nr = 1;
 	}
 	now->flags = (old->flags & CACHET_REC_LOCAL) | CACHET_REC_SEALED |
@@ -330,12 +336,18 @@ static bool seal_block(struct cachet_seal_job *job, struct cachet_map *old,
 	mutex_lock(&obj->lock);
 	/* Only if nothing has happened to the block meanwhile. */
 	parts = cachet_map_load(obj, job->block, old + 1);
-	put_off = head_may_be_committing(obj, old + 1) ||
-		must_stay(old + 1) != must_stay(old);
-	if (put_off || job->generation != obj->generation || (obj->flags & CACHET_OBJ_DEAD) ||
+	when = when_to_seal(obj, old + 1);
+	if (parts < 0 || job->generation != obj->generation || (obj->flags & CACHET_OBJ_DEAD) ||
 	    !same_pieces(old, old + 1) || (old[1].flags & CACHET_REC_LOCAL) !=
 	    (old->flags & CACHET_REC_LOCAL) || old[1].session != old->session) {
+		when = NOW;
 		mutex_unlock(&obj->lock);
+		goto out;
+	}
+	if (when != NOW || must_stay(old + 1) != must_stay(old)) {
+		mutex_unlock(&obj->lock);
+		if (when == NOW)	/* Once more: it has been pinned */
+			cachet_seal_later(obj, job->block);
 		goto out;
 	}
 	/* A committed head says that the server has it: then it is worth what its digest is. */
@@ -364,7 +376,7 @@ static bool seal_block(struct cachet_seal_job *job, struct cachet_map *old,
 out:
 	if (open)
 		cachet_log_release(open);
-	return !put_off;
+	return when;
 }
 
 static struct cachet_seal_job *take_job(struct cachet_cache *cache, struct list_head *jobs)
@@ -385,29 +397,48 @@ static void free_job(struct cachet_seal_job *job)
 	kfree(job);
 }
 
+/* Return: false: too many are already. */
+static bool put_off(struct cachet_cache *cache, struct cachet_seal_job *job, enum when when,
+		    u64 committed)
+{
+	bool ok = true;
+
+	spin_lock(&cache->seal_lock);
+	if (READ_ONCE(cache->committed) != committed) {
+		/* Meanwhile: cachet_seal_committed() has not seen this one. */
+		list_add_tail(&job->link, &cache->seal_jobs);
+		cache->seal_queued++;
+	} else if (cache->nr_put_off < CACHET_SEAL_QUEUE) {
+		list_add_tail(&job->link, &cache->seal_put_off);
+		cache->nr_put_off++;
+	} else {
+		ok = false;
+	}
+	spin_unlock(&cache->seal_lock);
+	/* The end of a session is written, and so committed, in any case. */
+	if (ok && when == AFTER_COMMIT)
+		cachet_commit_soon(cache);
+	return ok;
+}
+
 static void do_job(struct cachet_cache *cache, struct cachet_seal_job *job)
 {
+	u64 committed = READ_ONCE(cache->committed);	/* Before the block is looked at */
 	struct cachet_map *maps;
-	bool done = true;
+	enum when when = NOW;
 
 	set_priority(cache);
 	/* What is there, what is there in the end, what it is to become. */
 	maps = kmalloc_array(3, sizeof(*maps), GFP_NOFS);
 	if (maps && !cachet_cache_out(cache) && !test_bit(CACHET_CACHE_LEAVING, &cache->flags)) {
 		/* Who freezes a filesystem may be about to suspend the machine: do not wait. */
-		done = !cachet_io_frozen(cache) && seal_block(job, maps, maps + 2);
-		if (done && (READ_ONCE(job->obj->flags) & CACHET_OBJ_PINNED))
+		when = cachet_io_frozen(cache) ? AFTER_COMMIT : seal_block(job, maps, maps + 2);
+		if (when == NOW && (READ_ONCE(job->obj->flags) & CACHET_OBJ_PINNED))
 			cachet_pin_block(job->obj, job->block, cache->seal_buffer);
 	}
 	kfree(maps);
-	if (done) {
+	if (when == NOW || cachet_cache_out(cache) || !put_off(cache, job, when, committed))
 		free_job(job);
-		return;
-	}
-	spin_lock(&cache->seal_lock);
-	list_add_tail(&job->link, &cache->seal_put_off);
-	spin_unlock(&cache->seal_lock);
-	cachet_commit_soon(cache);
 }
 
 static void seal_later_work(struct kthread_work *work)
@@ -433,20 +464,28 @@ static void seal_later_work(struct kthread_work *work)
 
 /**
  * cachet_seal_committed - there was a commit: blocks that waited for one may be sealed
- * @cache: cache
+ * @cache: cache; or it is out of service: then they need not wait any more
  *
  * Process context. Not while it is being detached: they stay as they are.
  */
 void cachet_seal_committed(struct cachet_cache *cache)
 {
 	spin_lock(&cache->seal_lock);
-	if (!list_empty(&cache->seal_put_off) && !test_bit(CACHET_CACHE_LEAVING, &cache->flags)) {
-		cache->seal_queued += list_count_nodes(&cache->seal_put_off);
+	if (cache->nr_put_off && !test_bit(CACHET_CACHE_LEAVING, &cache->flags)) {
+		cache->seal_queued += cache->nr_put_off;
+		cache->nr_put_off = 0;
 		list_splice_tail_init(&cache->seal_put_off, &cache->seal_jobs);
 		/* Under the lock: cachet_seal_exit() waits for what was queued, no longer. */
 		kthread_queue_work(cache->sealer, &cache->seal_work);
 	}
 	spin_unlock(&cache->seal_lock);
+}
+
+static u64 nr_queued(const struct cachet_cache *cache)
+{
+	u64 done = smp_load_acquire(&cache->seal_done);	/* First: it follows the other */
+
+	return READ_ONCE(cache->seal_queued) - done;
 }
 
 /**
@@ -457,9 +496,7 @@ void cachet_seal_committed(struct cachet_cache *cache)
  */
 u32 cachet_seal_waiting(const struct cachet_cache *cache)
 {
-	u64 done = smp_load_acquire(&cache->seal_done);	/* First: it follows the other */
-
-	return READ_ONCE(cache->seal_queued) - done;
+	return nr_queued(cache) + READ_ONCE(cache->nr_put_off);
 }
 
 /**
@@ -493,14 +530,7 @@ void cachet_seal_later(struct cachet_obj *obj, u32 block)
 
 /* ---- the thread --------------------------------------------------------- */
 
-/**
- * cachet_seal_drain - wait until every complete block is sealed
- * @cache: attached
- *
- * Takes commit_lock: some wait for a commit. Return: 0; -ESHUTDOWN: it is being detached; -EINTR:
- * a fatal signal; -EIO: the cache is or went out of service.
- */
-int cachet_seal_drain(struct cachet_cache *cache)
+static int drain(struct cachet_cache *cache)
 {
 	unsigned int turn;
 	int ret = 0;
@@ -517,10 +547,28 @@ int cachet_seal_drain(struct cachet_cache *cache)
 		if (wait_event_killable(cache->idle_wait,
 					READ_ONCE(cache->seal_done) >= queued))
 			ret = -EINTR;
-		else if (!turn && !list_empty_careful(&cache->seal_put_off))
-			ret = cachet_commit(cache, false);
 	}
 	up_read(&cache->seal_sem);
+	return ret;
+}
+
+/**
+ * cachet_seal_drain - wait until every complete block is sealed
+ * @cache: attached
+ *
+ * But for those of files that are being written to. Takes seal_sem, and then commit_lock: some
+ * wait for a commit. Return: 0; -ESHUTDOWN: it is being detached; -EINTR: a fatal signal; -EIO:
+ * the cache is or went out of service.
+ */
+int cachet_seal_drain(struct cachet_cache *cache)
+{
+	int ret = drain(cache);
+
+	if (!ret && READ_ONCE(cache->nr_put_off)) {
+		ret = cachet_commit(cache, false);
+		if (!ret)
+			ret = drain(cache);
+	}
 	return ret;
 }
 
@@ -565,12 +613,13 @@ void cachet_seal_exit(struct cachet_cache *cache)
 	spin_lock(&cache->seal_lock);
 	spin_unlock(&cache->seal_lock);
 	if (cache->sealer) {
-		wait_event(cache->idle_wait, !cachet_seal_waiting(cache));
+		wait_event(cache->idle_wait, !nr_queued(cache));
 		kthread_destroy_worker(cache->sealer);
 	}
 	cache->sealer = NULL;
 	while ((job = take_job(cache, &cache->seal_put_off)))
 		free_job(job);
+	cache->nr_put_off = 0;
 	up_write(&cache->seal_sem);
 	kvfree(cache->seal_buffer);
 	cache->seal_buffer = NULL;

@@ -428,7 +428,8 @@ static void sync_cache(void)
 		cachet_seal_drain(the_cache);
 	if (quiet)
 		model_run_all();
-	commit(quiet);
+	/* What waits for this commit is recorded anew behind it. */
+	commit(quiet && list_empty(&the_cache->seal_put_off));
 }
 
 /* ---- pins --------------------------------------------------------------- */

@@ -179,7 +179,7 @@ static void fit_server(struct netfs_io_subrequest *subreq)
 
 /*
  * What could not be read here is asked for in one piece, and nobody is asked about that. So it is
- * said before that of NFS each folio is to be one.
+ * said before that of NFS each folio is to be one. (Nobody but netfs reads here, for a request.)
  */
 static void fit_retry(struct netfs_io_request *rreq)
 {
@@ -226,13 +226,13 @@ static int netfs_read(struct netfs_cache_resources *cres, loff_t start, struct i
 		.term	= (void (*)(void))term,
 	};
 
+	fit_retry(container_of(cres, struct netfs_io_request, cache_resources));
 	/* Presence is exact: there are no holes to be zeroed or to fail at. */
 	if (!fscache_wait_for_operation(cres, FSCACHE_WANT_READ) ||
 	    !IS_ALIGNED(start, CACHET_PAGE_BYTES)) {
 		read_done(&done, -ENOBUFS);
 		return -ENOBUFS;
 	}
-	fit_retry(container_of(cres, struct netfs_io_request, cache_resources));
 	cachet_read(cres_obj(cres), start >> CACHET_PAGE_SHIFT, iter, cres->inval_counter, &done);
 	return -EIOCBQUEUED;
 }

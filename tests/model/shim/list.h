@@ -71,17 +71,6 @@ static inline void list_splice_tail_init(struct list_head *l, struct list_head *
 		list_move_tail(l->next, before);
 }
 
-static inline size_t list_count_nodes(const struct list_head *l)
-{
-	const struct list_head *p;
-	size_t n = 0;
-
-	for (p = l->next; p != l; p = p->next)
-		n++;
-	return n;
-}
-
-#define list_empty_careful(l)		list_empty(l)
 #define list_entry(p, type, member)	container_of(p, type, member)
 #define list_first_entry_or_null(head, type, member) \
 	(list_empty(head) ? NULL : list_first_entry(head, type, member))
