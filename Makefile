@@ -26,7 +26,7 @@ help:
 	@echo 'make install      module (by DKMS), tools, unit, man pages; DESTDIR, PREFIX'
 	@echo 'make uninstall    takes them away again'
 	@echo 'make demo         a VM, an NFS mount with the cache, read twice (as root)'
-	@echo 'make check        every test there is (as root); make check-quick: without VMs'
+	@echo 'make check        every test, in its short version (as root); make check-quick: without VMs'
 	@echo "make vmtest       VM tests: T='glob' VM=stock|uml|uml-debug|all"
 	@echo 'make model-full   a million simulated power cuts; make model-mutants: do they find faults?'
 	@echo "make soak         the long versions, for half a day, and a table: SOAK='power-cuts stress-uml'"

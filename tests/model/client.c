@@ -420,12 +420,26 @@ static void commit(bool quiet)
 	server_committed();
 }
 
+/* What a file that is being written to keeps from being sealed may go on waiting. */
+static void seal_all(void)
+{
+	u32 i;
+
+	if (cachet_seal_drain(the_cache))
+		model_fail("a drain failed");
+	for (i = 0; i < NR_FILES; i++)
+		if (client[i].open && object_of(i)->session)
+			return;
+	if (the_cache->nr_put_off)
+		model_fail("%u blocks wait, and were to be sealed", the_cache->nr_put_off);
+}
+
 static void sync_cache(void)
 {
 	bool quiet = one_in(2);
 
 	if (one_in(2))
-		cachet_seal_drain(the_cache);
+		seal_all();
 	if (quiet)
 		model_run_all();
 	/* What waits for this commit is recorded anew behind it. */

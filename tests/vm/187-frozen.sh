@@ -114,6 +114,9 @@ note "$rounds times frozen; of the exercise $still still running"
 wait $exercise || fail "seed $VM_SEED: exit code $?: $(cat /run/exercise.log)"
 touch /run/frozen.stop
 wait $tend
+# What waited for a thaw, or a commit, has its digest now.
+cachectl sync --seal a
+assert_eq "$(status_of a seal_queue)" 0 "blocks that wait for their digest"
 assert_eq "$(status_of a out_of_service)" false "out of service"
 assert_eq "$(counter a io_errors)" 0 "I/O errors"
 cases "$rounds freezes"
