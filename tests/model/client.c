@@ -485,8 +485,12 @@ static void pin(u32 file)
 /* What was read in parts is committed while its blocks wait for their digests. */
 static void pin_in_parts(u32 file)
 {
-	if (client[file].session)
-		return;
+	/* What was written here: the next to open it finds that the server has it. */
+	if (client[file].session) {
+		client_close(file, false);
+		if (!client_open(file))
+			return;
+	}
 	pin(file);
 	if (pages_refill_singly(file))
 		commit(false);
