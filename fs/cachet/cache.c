@@ -179,6 +179,7 @@ void cachet_io_error(struct cachet_cache *cache, enum cachet_io_site site, int e
 	if (cache->fscache)
 		fscache_io_error(cache->fscache);
 	spin_unlock(&cache->door_lock);
+	cachet_seal_committed(cache);
 }
 
 /* fscache's part of the cache ends: who meets an error now does not tell it any more. */

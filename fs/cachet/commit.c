@@ -148,8 +148,6 @@ failed:
 	cachet_io_error(cache, CACHET_IO_SUPER_WRITE, ret);
 	ret = -EIO;
 out:
-	if (cachet_cache_out(cache))
-		cachet_seal_committed(cache);
 	mutex_unlock(&cache->commit_lock);
 	return ret;
 }

@@ -464,6 +464,7 @@ static void end_session(struct cachet_obj *obj, struct fscache_cookie *cookie,
 	obj->inline_flags &= ~CACHET_REC_LOCAL;
 	spin_unlock(&obj->spin);
 	cachet_object_write_head(obj, false);
+	cachet_commit_soon(obj->cache);	/* Also if there was no memory: blocks wait for this */
 	cachet_count(obj->cache, objects_acked);
 	trace_cachet_object(obj, CACHET_OBJECT_ACKED);
 }

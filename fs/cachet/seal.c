@@ -338,15 +338,15 @@ static enum when seal_block(struct cachet_seal_job *job, struct cachet_map *old,
 	parts = cachet_map_load(obj, job->block, old + 1);
 	when = when_to_seal(obj, old + 1);
 	if (parts < 0 || job->generation != obj->generation || (obj->flags & CACHET_OBJ_DEAD) ||
-	    !same_pieces(old, old + 1) || (old[1].flags & CACHET_REC_LOCAL) !=
-	    (old->flags & CACHET_REC_LOCAL) || old[1].session != old->session) {
+	    !same_pieces(old, old + 1)) {
 		when = NOW;
 		mutex_unlock(&obj->lock);
 		goto out;
 	}
-	if (when != NOW || must_stay(old + 1) != must_stay(old)) {
+	if (when != NOW || must_stay(old + 1) != must_stay(old) || (old[1].flags ^ old->flags) &
+	    CACHET_REC_LOCAL || old[1].session != old->session) {
 		mutex_unlock(&obj->lock);
-		if (when == NOW)	/* Once more: it has been pinned */
+		if (when == NOW)	/* Once more: of other worth, and nobody else asks */
 			cachet_seal_later(obj, job->block);
 		goto out;
 	}
@@ -397,18 +397,20 @@ static void free_job(struct cachet_seal_job *job)
 	kfree(job);
 }
 
-/* Return: false: too many are already. */
+/* Return: false: too many are already, or there will be no commit any more. */
 static bool put_off(struct cachet_cache *cache, struct cachet_seal_job *job, enum when when,
 		    u64 committed)
 {
 	bool ok = true;
 
 	spin_lock(&cache->seal_lock);
-	if (READ_ONCE(cache->committed) != committed) {
+	if (cachet_cache_out(cache)) {
+		ok = false;
+	} else if (READ_ONCE(cache->committed) != committed) {
 		/* Meanwhile: cachet_seal_committed() has not seen this one. */
 		list_add_tail(&job->link, &cache->seal_jobs);
 		cache->seal_queued++;
-	} else if (cache->nr_put_off < CACHET_SEAL_QUEUE) {
+	} else if (cache->nr_put_off < CACHET_SEAL_QUEUE / 2) {
 		list_add_tail(&job->link, &cache->seal_put_off);
 		cache->nr_put_off++;
 	} else {
@@ -437,7 +439,7 @@ static void do_job(struct cachet_cache *cache, struct cachet_seal_job *job)
 			cachet_pin_block(job->obj, job->block, cache->seal_buffer);
 	}
 	kfree(maps);
-	if (when == NOW || cachet_cache_out(cache) || !put_off(cache, job, when, committed))
+	if (when == NOW || !put_off(cache, job, when, committed))
 		free_job(job);
 }
 
@@ -464,7 +466,7 @@ static void seal_later_work(struct kthread_work *work)
 
 /**
  * cachet_seal_committed - there was a commit: blocks that waited for one may be sealed
- * @cache: cache; or it is out of service: then they need not wait any more
+ * @cache: cache; or it is out of service now: then they need not wait any more
  *
  * Process context. Not while it is being detached: they stay as they are.
  */
@@ -564,12 +566,10 @@ int cachet_seal_drain(struct cachet_cache *cache)
 {
 	int ret = drain(cache);
 
-	if (!ret && READ_ONCE(cache->nr_put_off)) {
+	/* Some wait for one, and are queued behind the others when it ends: this, or the last. */
+	if (!ret)
 		ret = cachet_commit(cache, false);
-		if (!ret)
-			ret = drain(cache);
-	}
-	return ret;
+	return ret ?: drain(cache);
 }
 
 /**
