@@ -129,6 +129,16 @@ static void fit_piece(const struct netfs_io_subrequest *subreq, u64 nr, bool *pr
 	}
 }
 #else
+/* How much the server is asked for by one call, at most; 0: not known. */
+static u64 one_call(const struct nfs_server *server)
+{
+#if IS_ENABLED(CONFIG_NFS_V4)
+	if (server->pnfs_curr_ld)	/* Others may be asked, for as much as they have */
+		return 0;
+#endif
+	return server->rsize;
+}
+
 /*
  * netfs of 6.12 cuts what it asks the server for into pieces of rsize. Those within a large
  * folio hand what they have to their neighbours when they end; one that does while the one
@@ -140,15 +150,6 @@ static void fit_piece(const struct netfs_io_subrequest *subreq, u64 nr, bool *pr
  * for whole. So a piece is of one call, or of one folio, which counts only if all of it came.
  * Other filesystems cut by themselves, after this.
  */
-static u64 one_call(const struct nfs_server *server)
-{
-#if IS_ENABLED(CONFIG_NFS_V4)
-	if (server->pnfs_curr_ld)	/* Others may be asked, for as much as they have */
-		return 0;
-#endif
-	return server->rsize;
-}
-
 static u64 whole_folios(const struct netfs_io_subrequest *subreq)
 {
 	const struct netfs_io_request *rreq = subreq->rreq;
