@@ -74,6 +74,10 @@ cachectl detach --all
 detach_all() { [ ! -e /dev/cachet ] || cachectl detach --all; }
 at_exit detach_all
 
+pins() { "$VM_HELPERS/pins" "$@"; }
+# Of the segments, perhaps none may go.
+cull() { pins cull "$1" coldest 2>/run/out || grep -q ENOENT /run/out; }
+
 # What the load runs between two stages. It changes who comes first, and with it which
 # cache the mounts get.
 mkdir -p /mnt/nfs /mnt/smb /mnt/9p
@@ -223,6 +227,10 @@ while kill -0 $stress 2>/dev/null; do
 		0) did "synced and sealed" cachectl sync --seal "$tag" ;;
 		1) did scrubbed cachectl scrub --rate=max "$tag" >/run/out ;;
 		2) did "volumes listed" cachectl volumes "$tag" >/run/out ;;
+		3)
+			did swept pins sweep "$tag" >/run/out
+			did culled cull "$tag"
+			;;
 		esac
 		collect "$tag"
 	done
@@ -257,7 +265,11 @@ while kill -0 "$stress" 2>/dev/null; do
 	case $((RANDOM % 3)) in
 	0) did "synced and sealed" cachectl sync --seal three ;;
 	1) did scrubbed cachectl scrub --rate=max three >/run/out ;;
-	2) sleep 1 ;;
+	2)
+		did swept pins sweep three >/run/out
+		did culled cull three
+		sleep 1
+		;;
 	esac
 done
 ended
@@ -278,7 +290,10 @@ for what in "${!sum[@]}"; do
 done | sort
 
 assert_gt "${sum[bytes_read]}" "$min_served" "bytes that came from the caches"
-assert_gt "${did[second mount pinned]:-0}" 0 "times that files were pinned"
+for what in attached detached "detached, all" "module unloaded" "second mount pinned" scrubbed swept \
+	culled "synced and sealed" "checked with digests"; do
+	assert_gt "${did[$what]:-0}" 0 "times: $what"
+done
 assert_gt "${sum[bytes_moved]}" 0 "bytes moved to where what is pinned stays"
 assert_gt "${sum[segments_reused]}" "$min_reused" "segments reused"
 assert_eq "${sum[digest_mismatches]}" 0 "blocks that did not match their digest"

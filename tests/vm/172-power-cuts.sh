@@ -7,25 +7,30 @@
 # timeout: 100
 #
 # Files are read by two readers, changed on the server, cut, grown, replaced, copied,
-# over and over; the cache is smaller than they are, commits more or less often, and
-# is written back in between. Some time the power goes, and what the drive had not
-# flushed is there, or not, or in part, sector by sector (invariants 1, 3, 4, 6, 7, 8).
+# over and over, and others are written here, to a server of 9p; the cache is smaller than
+# they are, commits more or less often, and is written back in between; files are pinned
+# and unpinned, segments swept and culled. Some time the power goes, once in four while the
+# cache is being detached, and what the drive had not flushed is there, or not, or in
+# part, sector by sector (invariants 1, 3, 4, 6, 7, 8).
 # Then the cache is clean to `cachectl check`, attaches about as quickly as when it
 # was empty, and each byte is the server's. Files of NFS, SMB and 9p were pinned before the
 # first cut: they are pinned after each (invariants 9, 25), and nothing of them comes from
-# the server.
-# 3 cuts, 100 with --full.
+# the server. At every second cut a file is being written whose server has stopped: it
+# never has these bytes, and nobody may read them (invariant 10).
+# 3 cuts, 100 with --full; VM_SEED chooses others.
 #
-# The server's disk is the same one. So that it can't lose what a client has seen:
-# nobody reads while a file changes, its new attributes are durable before its
-# first new byte may be, and all of it is before anybody reads again.
+# What is read has its server on the same disk. So that it can't lose what a client has
+# seen: nobody reads while a file changes, its new attributes are durable before its
+# first new byte may be, and all of it is before anybody reads again. What is written here
+# has it outside the VM, which loses nothing.
 
 . "$(dirname "$0")/lib.sh"
 
 cuts=${VM_FULL:+100}
 cuts=${cuts:-3}
-cache=/mnt/disk/cache tree=/mnt/disk/tree others=/mnt/disk/others
+cache=/mnt/disk/cache tree=/mnt/disk/tree others=/mnt/disk/others written=$VM_SHARE/written
 files=24
+RANDOM=$((VM_SEED * 1000 + PHASE))
 # What is pinned: where it is seen, and what it is.
 declare -A kept=(
 	[/mnt/nfs/keep0]=$tree/keep0 [/mnt/nfs/keep1]=$tree/keep1
@@ -46,11 +51,26 @@ if [ "$PHASE" = 1 ]; then
 	random_file "$tree/keep1" 5003
 	random_file "$others/keep" 300007
 	sync
+	rm -rf "$written"
+	mkdir "$written"
+	for i in 0 1 2 3; do
+		random_file "$written/w$i" $((40000 + i))
+	done
+	random_file "$written/never" 500009
+	echo 4 >"$written.unique"
 fi
+# To diod all versions of a file are the same one (Documentation/reliability.rst), so none is
+# to have the size that another had: whole pages are what a cut has left of one.
+read -r unique <"$written.unique"
+for file in "$written"/w?; do
+	[ $(($(stat -c %s "$file") % 4096)) != 0 ] || truncate -s +$((++unique)) "$file"
+done
+echo "$unique" >"$written.unique"
 nfs_server_start
 nfs_export tree "$tree"
 smb_share others "$others"
 p9_serve
+p9_server=$!
 # shellcheck disable=SC2119
 cachet_load
 if [ "$PHASE" = 1 ]; then
@@ -62,17 +82,19 @@ interval=(100ms 3s 1s 5s)
 cachectl attach --commit-interval "${interval[PHASE % 4]}" --json "$cache" >/run/attached
 at_exit cachet_detach cut
 ms=$(($(json_value took_ns </run/attached) / 1000000))
-[ "$PHASE" = 1 ] || assert_eq "$(status_of cut crashed)" true "cut $((PHASE - 1)): crashed"
+# Once in four the cache was about to be detached, or was.
+[ "$PHASE" = 1 ] || [ $((PHASE % 4)) = 0 ] || assert_eq "$(status_of cut crashed)" true "cut $((PHASE - 1)): crashed"
 [ "$PHASE" != 1 ] || echo "$ms" >/mnt/disk/attach_ms
 assert_le "$ms" "$(($(cat /mnt/disk/attach_ms) * 5 + 500))" "cut $((PHASE - 1)): milliseconds to attach"
 nfs_mount tree /mnt/nfs
-mkdir -p /mnt/smb /mnt/9p
+mkdir -p /mnt/smb /mnt/9p /mnt/written
 mount -t cifs -o vers=3.1.1,guest,fsc //127.0.0.1/others /mnt/smb
 at_exit try_umount /mnt/smb
-mount -t 9p \
-	-o "trans=tcp,version=9p2000.L,aname=$others,uname=root,access=client,cache=fscache,ignoreqv" \
-	127.0.0.1 /mnt/9p
+p9_options=trans=tcp,version=9p2000.L,uname=root,access=client,cache=fscache,ignoreqv
+mount -t 9p -o "$p9_options,aname=$others" 127.0.0.1 /mnt/9p
 at_exit try_umount /mnt/9p
+mount -t 9p -o "$p9_options,aname=$written" 127.0.0.1 /mnt/written
+at_exit try_umount /mnt/written
 
 if [ "$PHASE" = 1 ]; then
 	cat "${!kept[@]}" >/dev/null
@@ -91,12 +113,15 @@ else
 	assert_eq "$(counter cut bytes_missed)" "$missed" "cut $((PHASE - 1)): bytes that were pinned, from the server"
 fi
 assert_same_tree /mnt/nfs "$tree" "cut $((PHASE - 1))"
+was=$(counter cut bytes_read)
+assert_same_tree /mnt/written "$written" "cut $((PHASE - 1))"
+echo $(($(counter cut bytes_read) - was)) >>/mnt/disk/served_written
 assert_eq "$(counter cut io_errors)" 0 "cut $((PHASE - 1)): I/O errors"
 note "cut $((PHASE - 1)) of $cuts: attached in $ms ms, $(counter cut bytes_read) bytes from the cache," \
 	"$(counter cut suspect_verified) suspect blocks verified, $(counter cut suspect_dropped) dropped"
 counters cut | grep -E 'lookups|suspect|records_bad|misses|hits' | paste -sd ' '
 counter cut bytes_read >>/mnt/disk/served
-sync /mnt/disk/served /mnt/disk/attach_ms
+sync /mnt/disk/served /mnt/disk/served_written /mnt/disk/attach_ms
 
 if [ "$PHASE" -le "$cuts" ]; then
 	: >/run/failed
@@ -133,8 +158,54 @@ if [ "$PHASE" -le "$cuts" ]; then
 		echo "$f" >>/run/changed
 	}
 
+	# A file is written anew, or goes on behind its end, or in front of that, and is read.
+	write_here() {
+		local i=$((RANDOM % 4)) size from=0 how=fsync
+		size=$(stat -c %s "$written/w$i")
+		if [ $((RANDOM % 3)) != 0 ] && [ "$size" -lt 400000 ]; then
+			from=$((size > 9000 ? size - RANDOM % 9000 : size))
+			how+=,notrunc
+			[ "$from" -gt 0 ] || from=$size
+		else
+			size=0
+		fi
+		unique=$((unique + 1))
+		size=$(((size / 4096 + 1 + RANDOM % 24) * 4096 + unique))
+		echo "$unique" >"$written.unique"
+		dd if=/dev/urandom of="/mnt/written/w$i" bs=128K oflag=seek_bytes seek="$from" \
+			iflag=count_bytes,fullblock count=$((size - from)) conv=$how 2>/run/err.write ||
+			failed "write w$i"
+		cat "/mnt/written/w$((RANDOM % 4))" >/run/read.written || failed "read what is written"
+	}
+
+	write_some() {
+		RANDOM=$((VM_SEED * 1000 + PHASE + 1))
+		while [ ! -e /run/stop-writing ]; do
+			write_here
+			sleep "$((RANDOM % 3)).$((RANDOM % 10))"
+		done
+		: >/run/stopped-writing
+	}
+
+	# Not of those that stay.
+	pin_some() {
+		"$VM_HELPERS/pins" pin "/mnt/nfs/$(file)" "/mnt/written/w$((RANDOM % 4))" >/run/pins ||
+			grep -q ENOSPC /run/pins || failed pin
+		"$VM_HELPERS/pins" unpin "/mnt/nfs/$(file)" "/mnt/written/w$((RANDOM % 4))" || failed unpin
+		"$VM_HELPERS/pins" sweep cut >/run/pins || failed sweep
+		"$VM_HELPERS/pins" cull cut coldest 2>/run/pins || grep -q ENOENT /run/pins || failed cull
+	}
+
+	# Its server is stopped by then.
+	never() {
+		dd if=/dev/urandom of=/mnt/written/never bs=50K oseek=$((RANDOM % 5)) count=4 \
+			conv=notrunc,fsync 2>/run/err.never
+		failed "what has no server was written"
+	}
+
 	use() {
 		local i
+		RANDOM=$((VM_SEED * 1000 + PHASE + 2))
 		while :; do
 			# These flush the disk: several in a row, and then long none.
 			[ -e /run/calm ] || for ((i = RANDOM % 4; i >= 0; i--)); do
@@ -151,9 +222,13 @@ if [ "$PHASE" -le "$cuts" ]; then
 	}
 
 	commit_some() {
+		RANDOM=$((VM_SEED * 1000 + PHASE + 3))
 		while :; do
 			sleep "$((RANDOM % 4)).$((RANDOM % 10))"
+			# While it is being detached there is none.
+			[ ! -e /run/detach ] || return
 			cachectl sync cut || failed sync
+			[ -e /run/stop-writing ] || pin_some
 		done
 	}
 
@@ -162,20 +237,36 @@ if [ "$PHASE" -le "$cuts" ]; then
 	echo 20 >/proc/sys/vm/dirty_writeback_centisecs
 	use &
 	commit_some &
+	write_some &
 	changes=$((RANDOM % 8 + 1))
 	enough() { [ "$(wc -l </run/changed)" -ge "$changes" ]; }
-	wait_until 10 enough || fail "cut $PHASE: $(wc -l </run/changed) changes, and no more"
+	wait_until 30 enough || fail "cut $PHASE: $(wc -l </run/changed) changes, and no more"
 	: >/run/calm
+	if [ $((PHASE % 2)) = 0 ]; then
+		: >/run/stop-writing
+		wait_until 10 test -e /run/stopped-writing || fail "cut $PHASE: it goes on to write"
+		cat /mnt/written/never >/run/read.never
+		kill -STOP -- "-$p9_server"
+		never &
+	fi
 	sleep "$((RANDOM % 3)).$((RANDOM % 1000))"
+	if [ $((PHASE % 4)) = 3 ]; then
+		: >/run/detach
+		cachectl detach cut >/run/detached 2>&1 &
+		sleep "0.$((RANDOM % 10))"
+	fi
 	[ ! -s /run/failed ] || fail "cut $PHASE: $(cat /run/failed)"
 	power_cut
 fi
 
 assert_gt "$(awk '{ n += $1 } END { printf "%d", n / 1024 }' /mnt/disk/served)" 1000 \
 	"KiB that the cache still had after the cuts"
+assert_gt "$(awk '{ n += $1 } END { printf "%d", n / 1024 }' /mnt/disk/served_written)" 0 \
+	"KiB of them that were written here"
 cases "$cuts" "power cuts"
 nfs_umount /mnt/nfs
 umount /mnt/smb
 umount /mnt/9p
+umount /mnt/written
 cachectl detach cut
 cachectl check --digests "$cache" || fail "check --digests after all cuts: exit code $?"
