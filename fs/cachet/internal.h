@@ -346,6 +346,7 @@ struct cachet_obj {
 	u32		last_use;	/* As on disk */
 	u8		uses;
 	unsigned int	inval_counter;	/* The cookie's, of the last invalidation that came here */
+	loff_t		doubt;		/* Bytes to be forgotten, from here on; LLONG_MAX: none */
 	u16		flags;		/* CACHET_OBJ_*, written under lock */
 #define CACHET_OBJ_ON_DISK	0x1	/* There is a head of this generation in the index */
 #define CACHET_OBJ_EXTENTS	0x2	/* There may be EXTENT records of this generation */
@@ -697,6 +698,7 @@ void cachet_netfs_end(struct netfs_cache_resources *cres);
 /* ---- compat/attributes.c ------------------------------------------------ */
 
 bool cachet_changes_are_told(const u8 *key);
+bool cachet_changes_may_hide(const u8 *key);
 bool cachet_changes_are_seen(const u8 *key);
 bool cachet_attributes_hold(struct cachet_obj *obj, struct inode *inode, loff_t i_size,
 			    bool reading);

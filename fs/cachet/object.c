@@ -130,6 +130,7 @@ static struct cachet_obj *find_or_new(struct cachet_cache *cache, const u8 *fp, 
 	spin_lock_init(&new->spin);
 	cachet_asked_init(new);
 	new->flags = CACHET_OBJ_DEAD;
+	new->doubt = LLONG_MAX;
 
 	spin_lock(&cache->objects_lock);
 	hash_for_each_possible(cache->objects, obj, hash, hash_of(fp)) {
@@ -264,6 +265,7 @@ static void empty(struct cachet_obj *obj, u64 generation, u8 block_shift)
 		obj->session = 1;
 	spin_unlock(&obj->spin);
 	obj->flags &= ~(CACHET_OBJ_EXTENTS | CACHET_OBJ_DEAD);
+	obj->doubt = LLONG_MAX;
 	obj->acked = 0;
 	obj->told = 0;
 }
@@ -284,6 +286,18 @@ static bool head_stays(const struct cachet_cache *cache, const struct cachet_obj
 	return (o->rec.flags & CACHET_REC_STABLE) ||
 		((o->rec.flags & CACHET_REC_REPEATS) &&
 		 cachet_epoch_trust(cache, le64_to_cpu(o->rec.epoch) - 1) == CACHET_TRUSTED);
+}
+
+/*
+ * Is it of a time before this attach, and may the file have been changed since, with nothing to
+ * tell by? Of a mount that was there before the cache.
+ */
+static bool is_untold(const struct cachet_obj *obj, const struct cachet_object *o)
+{
+	const struct cachet_volume *vol = obj->volume;
+
+	return !READ_ONCE(vol->sees_all) && cachet_changes_may_hide(vol->vcookie->key) &&
+		le64_to_cpu(o->generation) >> 24 < obj->cache->first_epoch;
 }
 
 /* What the index knows of the file becomes the object's state. Under lock. */
@@ -319,6 +333,9 @@ static enum cachet_object_why load(struct cachet_obj *obj,
 	if (memcmp(o.coherency, coherency->fp, sizeof(o.coherency)) || le64_to_cpu(o.size) != size) {
 		cachet_count(cache, lookups_stale);
 		why = CACHET_OBJECT_CHANGED;
+	} else if (is_untold(obj, &o)) {
+		cachet_count(cache, lookups_stale);
+		why = CACHET_OBJECT_UNTOLD;
 	} else if (o.rec.flags & CACHET_REC_LOCAL) {
 		cachet_count(cache, lookups_unacked);
 		why = CACHET_OBJECT_UNACKED;
@@ -508,6 +525,9 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 	if (sure)
 		clear_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags);
 	mutex_lock(&obj->lock);
+	/* Nobody knows it after this. */
+	if (obj->doubt != LLONG_MAX)
+		cachet_object_drop(obj);
 	if (test_bit(FSCACHE_COOKIE_RETIRED, &cookie->flags)) {
 		struct cachet_key key = { .kind = CACHET_REC_OBJECT, .fp = obj->fp };
 

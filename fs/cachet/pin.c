@@ -353,7 +353,7 @@ static int mark_head(struct cachet_obj *obj, bool pinned)
 /* Under the object's lock; it is not dead. */
 static int set_pinned(struct cachet_obj *obj, bool pinned)
 {
-	u8 was = obj->flags;
+	u16 was = obj->flags;
 	int ret = -ENOENT;
 
 	if (!pinned && !(was & (CACHET_OBJ_PINNED | CACHET_OBJ_UNSURE)))

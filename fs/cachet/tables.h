@@ -58,6 +58,7 @@
 	X(FOUND,	"found") \
 	X(CREATED,	"new") \
 	X(CHANGED,	"coherency-changed") \
+	X(UNTOLD,	"not-watched-meanwhile") \
 	X(UNACKED,	"local-writes-unacked") \
 	X(SUSPECTED,	"suspect") \
 	X(REVIVED,	"revived") \

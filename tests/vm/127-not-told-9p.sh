@@ -89,6 +89,8 @@ truncate -s 100000 /run/changed
 truncate -s $size /run/changed
 forget_pages
 same stays "cut with its pages in memory"
+# Who pins it comes before who reads it.
+"$VM_HELPERS/pins" pin /mnt/net/last >/run/pins
 same last "cut in its last page"
 same small "cut, a file of one page"
 # What was cut off must not go back to the server with the rest of the page either. (A reader is
@@ -139,6 +141,27 @@ cachectl attach "$(cachet_dir left)"
 forget_pages
 same away "written while there was no cache"
 
+# Cut and grown, and read: then the client does not know any more that it was cut.
+cached read
+exec 5</mnt/net/read
+cat <&5 >/dev/null
+cachectl detach left
+resize read 100000 $size
+cat /mnt/net/read >/dev/null
+forget_pages
+cachectl attach "$(cachet_dir left)"
+same read "cut and grown while there was no cache, and read"
+exec 5<&-
+
+cached tail
+cachectl detach left
+drop_caches
+cat /mnt/net/tail >/dev/null
+resize tail $((size - 500)) $size
+forget_pages
+cachectl attach "$(cachet_dir left)"
+same tail "cut in its last page while there was no cache"
+
 # --- while the cache is out of service ---
 cached out
 cat /mnt/net/out >/dev/null
@@ -167,4 +190,4 @@ same dirty "written before a detach"
 /run/net-umount
 cachectl detach left
 cachectl check --digests "$(cachet_dir left)"
-cases 12 "files"
+cases 14 "files"

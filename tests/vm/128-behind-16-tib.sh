@@ -63,6 +63,18 @@ sync
 drop_caches
 same $((limit - 200000)) $((200000 + 20 * page)) "written and cut behind the limit"
 
+# A cut behind the last block that has a number is none of the first.
+far=$((1 << 48))
+truncate -s $((far + 10 * page)) "$file"
+same 0 $((16 * page)) "the first block"
+drop_caches
+cachectl sync --seal far
+truncate -s $((far + 3 * page)) "$file"
+drop_caches
+hits=$(counter far bytes_read)
+same 0 $((16 * page)) "the first block, once more"
+assert_ge $(($(counter far bytes_read) - hits)) $((16 * page)) "bytes of that from the cache"
+
 /run/net-umount
 cachectl detach far
 cachectl check --digests "$(cachet_dir far)"

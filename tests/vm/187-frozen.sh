@@ -19,6 +19,8 @@ net_dir
 random_file /mnt/server/dir/cached 3M 1
 random_file /mnt/server/dir/big 6M 2
 random_file /mnt/server/dir/whole 20M 3
+random_file /mnt/server/dir/cut 300000 4
+random_file /mnt/server/dir/written 300000 5
 sync	# or XFS moves the change attribute when it writes it
 nfs_server_start
 p9_serve
@@ -64,14 +66,24 @@ mkdir -p /mnt/9p
 mount -t 9p -o trans=tcp,version=9p2000.L,aname=/mnt/server/dir,uname=root,access=client,cache=fscache,ignoreqv \
 	127.0.0.1 /mnt/9p
 at_exit try_umount /mnt/9p
-assert_same /mnt/9p/cached /mnt/server/dir/cached
+for file in cached cut written; do
+	assert_same /mnt/9p/$file /mnt/server/dir/$file
+done
 sync
 unused() { [ "$(status_of a objects_in_use)" = 0 ]; }
 wait_until 30 unused || fail "files are in use for more than 10 seconds"
+# Nobody tells the cache, and the client does not know any more once that is read or written
+# to. Nothing can be forgotten while it is frozen: it is afterwards.
+perl -e 'for my $f (@ARGV) { truncate($f, $_) or die "$f: $!\n" for 20000, 300000 }' /mnt/9p/cut /mnt/9p/written
 echo 1 >/proc/sys/vm/drop_caches
 freeze 0
 at_exit thaw_it
-timeout 60 cmp /mnt/9p/cached /mnt/server/dir/cached || fail "9p: exit code $?"
+for file in cached cut; do
+	timeout 60 cmp /mnt/9p/$file /mnt/server/dir/$file || fail "9p, $file: exit code $?"
+done
+echo 1 >/proc/sys/vm/drop_caches
+dd if=/dev/urandom of=/mnt/9p/written bs=1000 seek=200 count=1 conv=notrunc,fsync 2>/run/dd &
+writer=$!
 for ((i = 0; i < nr_parts; i++)); do
 	timeout 60 dd if=/mnt/net/big bs=4K skip=$((i * 61 + 33)) count=3 of=/run/part status=none ||
 		fail "part $i of what is not cached: exit code $?"
@@ -84,6 +96,11 @@ workers_stuck() { ps -e -o stat=,comm= | awk '/^D.* kworker\/u.*events_unbound/'
 none_stuck() { [ -z "$(workers_stuck)" ]; }
 wait_until 10 none_stuck || fail "workers wait for the freeze: $(workers_stuck | head -n 3)"
 thaw
+wait $writer || fail "who wrote to a file of 9p: exit code $?: $(cat /run/dd)"
+echo 1 >/proc/sys/vm/drop_caches
+for file in cut written; do
+	assert_same /mnt/9p/$file /mnt/server/dir/$file "thawed: $file"
+done
 assert_same /mnt/net/big /mnt/server/dir/big
 assert_same /mnt/net/whole /mnt/server/dir/whole
 try_umount /mnt/9p

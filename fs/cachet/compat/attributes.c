@@ -143,6 +143,21 @@ bool cachet_changes_are_told(const u8 *key)
 }
 
 /**
+ * cachet_changes_may_hide - can a file change here, and look as before to fscache?
+ * @key: of its volume, the first byte is its length
+ *
+ * The client of 9p gives fscache the version that its server had when the inode was made, with a
+ * size; most servers have one version of all files. What is written or cut while a cache is
+ * attached it says, or leaves traces (zeros.c); but those do not last.
+ *
+ * Any context.
+ */
+bool cachet_changes_may_hide(const u8 *key)
+{
+	return key[0] >= 3 && !memcmp(key + 1, "9p,", 3);
+}
+
+/**
  * cachet_changes_are_seen - can what is kept of a network filesystem be told from what it was?
  * @key: of its volume, the first byte is its length
  *

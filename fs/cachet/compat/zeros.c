@@ -63,7 +63,8 @@ void cachet_zeros_end(struct inode *inode, u64 end)
  * has grown to what it was, only zero_point shows how far; and that moves on. So it is compared
  * with what is known as soon as the file is used again, once. The page before it is forgotten
  * with what lies behind, for the cut may be in there; and of a file of 9p that was in use before
- * always the last page, where a cut can't be seen any more.
+ * always the last page, where a cut can't be seen any more. While the cache's filesystem is
+ * frozen nothing can be forgotten; then what was seen is kept, for zero_point moves on.
  *
  * May sleep. Return: false: something is to be forgotten, and the cache's filesystem is frozen:
  * what is here can't be believed now.
@@ -85,12 +86,16 @@ bool cachet_zeros_forget(struct cachet_obj *obj, struct inode *inode)
 		from = max_t(loff_t, from - 1, 0);
 	if (!(obj->flags & CACHET_OBJ_NEW_USE) || inode->i_sb->s_magic == CIFS_SUPER_MAGIC)
 		from = size;
+	from = min(from, obj->doubt);
 	later = from < size && cachet_io_frozen(obj->cache);
 	if (from < size && !later) {
+		obj->doubt = LLONG_MAX;
 		cachet_object_forget_from(obj, from);
 		cachet_zeros_end(inode, size);	/* Once is enough */
 	}
-	if (!later)
+	if (later)
+		obj->doubt = from;
+	else
 		WRITE_ONCE(obj->flags, obj->flags & ~CACHET_OBJ_NEW_USE);
 	mutex_unlock(&obj->lock);
 	return !later;
