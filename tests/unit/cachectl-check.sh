@@ -168,6 +168,9 @@ counts blocks 2
 counts contents 1
 run 0 "$cachectl" dump --records "$tmp/c"
 says 'kind=object .*flags=\{pinned\}'
+breaks 'object record in set [0-9]+, the first block: the bytes do not match' --digests rot_head_twice
+run 0 "$cachectl" dump --records "$tmp/c"
+! grep -E 'kind=extent .*fp=41' "$tmp/out" || fail "maps that a bad head had hidden are left"
 breaks 'object record.*where nobody looks' '' wrong_set
 breaks 'object record.*same key' '' twice
 counts objects 1
@@ -437,6 +440,31 @@ printf '\377' | dd of="$tmp/c/data" bs=1 seek=$((5 * 4096)) conv=notrunc status=
 run 0 "$cachectl" check --json --digests "$tmp/c"
 counts verify_blocks 0
 counts drop_blocks 3
+
+# After many crashes the next attach gives up more than what this one lost
+fresh fill often
+run 0 "$cachectl" check --json "$tmp/c"
+counts objects 3
+counts drop_objects 1
+fresh fill often bad_record
+run 1 "$cachectl" check --repair "$tmp/c"
+run 0 "$cachectl" check --json "$tmp/c"
+counts objects 2
+counts drop_objects 1
+
+# A volume of whose slot the one before was not written, and of which it was taken later
+fresh fill crash volume_torn
+before=$(digest)
+run 0 "$cachectl" check --verbose "$tmp/c"
+says 'volume slot 4: of a crash, and not found: a slot before it is empty'
+run 0 "$cachectl" check --json --repair "$tmp/c"
+counts volumes 3
+[ "$(digest)" = "$before" ] || fail "a repair of a crashed cache without errors wrote to it"
+fresh fill crash volume_torn_twice
+run 0 "$cachectl" check --verbose "$tmp/c"
+says 'volume slot 4: of a crash, and not found: the same volume stands in a slot before it'
+run 0 "$cachectl" check --json "$tmp/c"
+counts volumes 4
 
 # What a crash left in a segment that was free before is lost with it, and so no error
 fresh fill crash lost_segment

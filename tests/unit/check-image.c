@@ -285,6 +285,39 @@ static void crash(void)
 	put_record(&rec);
 }
 
+/* After so many crashes that one more makes what was committed between the first two suspect. */
+static void often(void)
+{
+	struct cachet_super_info was = image.super;
+	union cachet_any_record rec;
+	u64 i;
+
+	for (i = 0; i < CACHET_NR_LOST; i++) {
+		image.super.lost[i].first = 20 * (i + 1);
+		image.super.lost[i].last = 20 * (i + 1) + CACHET_LOST_EPOCHS - 1;
+	}
+	image.super.nr_lost = CACHET_NR_LOST;
+	put_super(20 * (i + 1), 0);
+	image.super = was;
+	rec = object('D', 20 + CACHET_LOST_EPOCHS + 1);
+	put_record(&rec);
+	rec = object('E', 20 * i + CACHET_LOST_EPOCHS + 1);
+	put_record(&rec);
+}
+
+/* Two volumes that came into use after the last commit, and the first was not written. */
+static void volume_torn(void)
+{
+	put_volume(4, EPOCH + 1, 5, "nfs,five");
+}
+
+/* Later it came into use again, in the slot before. */
+static void volume_torn_twice(void)
+{
+	volume_torn();
+	put_volume_id(3, EPOCH + 1, 6, "nfs,five", 9);
+}
+
 /* In a segment of which no commit has said yet that it was opened. */
 static void lost_segment(void)
 {
@@ -399,6 +432,19 @@ static void rot_head(void)
 	rec = block('A', 0, EPOCH, B2_PAGE, 1);
 	put_record(&rec);
 	flip(CACHET_FILE_DATA, 4096 * A_PAGE + 4095);
+}
+
+/* Two such maps, which a torn set may have: the first of another version of the file. */
+static void rot_head_twice(void)
+{
+	union cachet_any_record rec = block('A', 0, EPOCH, B2_PAGE, 1);
+	struct cachet_image_place place;
+
+	rot_head();
+	place = get_record(&rec);
+	put_record_at(&rec, place.set, place.empty_way);
+	rec.extents.generation = cpu_to_le64(GENERATION - 1);
+	put_record_at(&rec, place.set, place.way);
 }
 
 /* Files of which the one block that all of them share is in their heads. */
@@ -706,9 +752,10 @@ static const struct {
 	void (*run)(void);
 } commands[] = {
 #define C(name) { #name, name }
-	C(fill), C(crash), C(lost_segment), C(reused), C(bad_record), C(bad_segment), C(bad_volume), C(volume_gap),
-	C(volume_lost), C(volume_twice), C(volume_future), C(volume_id), C(volume_same_id), C(future_segment),
-	C(torn_twice), C(after_crash), C(bad_summary), C(odd_summary), C(rot), C(rot_head), C(many_heads),
+	C(fill), C(crash), C(often), C(lost_segment), C(reused), C(bad_record), C(bad_segment), C(bad_volume), C(volume_gap),
+	C(volume_lost), C(volume_twice), C(volume_future), C(volume_id), C(volume_same_id),
+	C(volume_torn), C(volume_torn_twice), C(future_segment),
+	C(torn_twice), C(after_crash), C(bad_summary), C(odd_summary), C(rot), C(rot_head), C(rot_head_twice), C(many_heads),
 	C(wrong_set), C(twice),
 	C(future), C(future_generation), C(future_piece), C(overlap), C(gap), C(into_free), C(not_pinned),
 	C(into_summary), C(behind_used), C(beyond_block), C(headless), C(no_content),

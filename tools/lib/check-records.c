@@ -392,14 +392,17 @@ static int drop_head_block(struct check *ck, u32 set, u32 way, const char *probl
 	int err;
 
 	memcpy(hidden.head.fp, rec->head.fp, sizeof(hidden.head.fp));
-	err = cachet_image_find(&ck->image, &hidden, &place);
-	if (!err && place.way < CACHET_WAYS) {
+	/* A set that a crash tore may have several. */
+	do {
+		err = cachet_image_find(&ck->image, &hidden, &place);
+		if (err || place.way == CACHET_WAYS)
+			break;
 		err = check_zero(ck, CACHET_RECORD_BYTES, record_pos(ck, place.set, place.way));
 		if (!err)
 			err = check_flush(ck, CACHET_FILE_INDEX);
 		if (place.set == set)
 			ck->slot[place.way] = CACHET_SLOT_EMPTY;
-	}
+	} while (!err && ck->c->repair);
 	if (err)
 		return err;
 	rec->head.nr = 0;

@@ -78,7 +78,7 @@ static int same_files(struct check *ck)
 
 int check_repair_begin(struct check *ck)
 {
-	struct cachet_super_info s = ck->image.super;
+	struct cachet_super_info s = ck->super;
 	int err;
 
 	if (!ck->c->repair || ck->begun)

@@ -89,6 +89,7 @@ struct volume_slot {
 	u64	id;		/* 0: empty, or not to be believed */
 	u64	generation;
 	u64	key;		/* 64 bits of its digest: nobody can make many alike */
+	bool	in_doubt;	/* A crash came before the commit */
 	bool	lost;		/* It says, or will say, that it has lost its volume: no gap */
 };
 
@@ -127,6 +128,15 @@ static int volume_drop(struct volumes *vs, u32 nr, const char *problem)
 	vs->slot[nr].lost = true;
 	check_error(vs->ck, CACHET_FILE_INDEX, pos, "emptied", "volume slot %u: %s", nr, problem);
 	return 0;
+}
+
+/* Slots are not written in order: a crash may leave one behind others that it took away. */
+static void volume_not_found(struct volumes *vs, u32 nr, const char *why)
+{
+	vs->slot[nr].id = 0;
+	vs->slot[nr].lost = true;
+	check_harmless(vs->ck, CACHET_FILE_INDEX, cachet_volume_pos(&vs->ck->image.super.geo, nr),
+		       "volume slot %u: of a crash, and not found: %s", nr, why);
 }
 
 /* The slot before this one that holds the same key, or the same id; or -1. */
@@ -182,9 +192,14 @@ static int visit_volume(void *arg, u32 nr, enum cachet_slot slot,
 	memcpy(&mine->key, digest, sizeof(mine->key));
 	mine->id = info->id;
 	mine->generation = info->generation;
+	mine->in_doubt = slot == CACHET_SLOT_SUSPECT;
 	other = same_volume(vs, nr, &key);
 	if (other >= 0 && !key)
 		return volume_drop(vs, nr, "its id is that of another volume");
+	if (other >= 0 && mine->in_doubt) {
+		volume_not_found(vs, nr, "the same volume stands in a slot before it");
+		return 0;
+	}
 	/* The greater generation is the younger one, and the other is what was before. */
 	if (other >= 0 && vs->slot[other].generation >= info->generation)
 		return volume_drop(vs, nr, "the same volume stands in a slot before it");
@@ -220,6 +235,23 @@ static int volume_move(struct check *ck, u32 from, u32 to)
 	return err ?: check_zero(ck, sizeof(rec), cachet_volume_pos(geo, from));
 }
 
+/* Whether a crash may have left the gap: then it is none. */
+static bool gap_of_crash(struct volumes *vs, u32 gap)
+{
+	u32 nr;
+
+	for (nr = gap + 1; nr < vs->nr; nr++)
+		if (vs->slot[nr].id && !vs->slot[nr].in_doubt)
+			return false;
+	for (nr = gap + 1; nr < vs->nr; nr++) {
+		if (!vs->slot[nr].id)
+			continue;
+		volume_not_found(vs, nr, "a slot before it is empty");
+		vs->ck->c->counts.volumes--;
+	}
+	return true;
+}
+
 static int volumes_close_gaps(struct volumes *vs)
 {
 	const struct cachet_geometry *geo = &vs->ck->image.super.geo;
@@ -229,6 +261,8 @@ static int volumes_close_gaps(struct volumes *vs)
 	for (nr = 0; nr < vs->nr; nr++) {
 		if (vs->slot[nr].id || vs->slot[nr].lost)
 			continue;
+		if (gap_of_crash(vs, nr))
+			return 0;
 		last = vs->nr - 1;
 		err = volume_move(vs->ck, last, nr);
 		if (err)
