@@ -15,14 +15,14 @@
 # Then the cache is clean to `cachectl check`, attaches about as quickly as when it
 # was empty, and each byte is the server's. Files of NFS, SMB and 9p were pinned before the
 # first cut: they are pinned after each (invariants 9, 25), and nothing of them comes from
-# the server. At every second cut a file is being written whose server has stopped: it
-# never has these bytes, and nobody may read them (invariant 10).
+# the server.
 # 3 cuts, 100 with --full; VM_SEED chooses others.
 #
 # What is read has its server on the same disk. So that it can't lose what a client has
 # seen: nobody reads while a file changes, its new attributes are durable before its
 # first new byte may be, and all of it is before anybody reads again. What is written here
-# has it outside the VM, which loses nothing.
+# has it outside the VM, which loses nothing. (What it has not acknowledged Linux 6.12 does not
+# give to a cache: that is for 173, on 7.3.)
 
 . "$(dirname "$0")/lib.sh"
 
@@ -56,7 +56,6 @@ if [ "$PHASE" = 1 ]; then
 	for i in 0 1 2 3; do
 		random_file "$written/w$i" $((40000 + i))
 	done
-	random_file "$written/never" 500009
 	echo 4 >"$written.unique"
 fi
 # To diod all versions of a file are the same one (Documentation/reliability.rst), so none is
@@ -70,7 +69,6 @@ nfs_server_start
 nfs_export tree "$tree"
 smb_share others "$others"
 p9_serve
-p9_server=$!
 # shellcheck disable=SC2119
 cachet_load
 if [ "$PHASE" = 1 ]; then
@@ -128,6 +126,8 @@ if [ "$PHASE" -le "$cuts" ]; then
 	: >/run/changed
 	file() { echo "f$((RANDOM % files))"; }
 	failed() { echo "$*" >>/run/failed; }
+	# What is asked of the cache fails once that is being detached.
+	refused() { [ -e /run/detach ] || failed "$*"; }
 
 	read_some() {
 		local f
@@ -180,27 +180,19 @@ if [ "$PHASE" -le "$cuts" ]; then
 
 	write_some() {
 		RANDOM=$((VM_SEED * 1000 + PHASE + 1))
-		while [ ! -e /run/stop-writing ]; do
+		while :; do
 			write_here
 			sleep "$((RANDOM % 3)).$((RANDOM % 10))"
 		done
-		: >/run/stopped-writing
 	}
 
 	# Not of those that stay.
 	pin_some() {
-		"$VM_HELPERS/pins" pin "/mnt/nfs/$(file)" "/mnt/written/w$((RANDOM % 4))" >/run/pins ||
-			grep -q ENOSPC /run/pins || failed pin
-		"$VM_HELPERS/pins" unpin "/mnt/nfs/$(file)" "/mnt/written/w$((RANDOM % 4))" || failed unpin
-		"$VM_HELPERS/pins" sweep cut >/run/pins || failed sweep
-		"$VM_HELPERS/pins" cull cut coldest 2>/run/pins || grep -q ENOENT /run/pins || failed cull
-	}
-
-	# Its server is stopped by then.
-	never() {
-		dd if=/dev/urandom of=/mnt/written/never bs=50K oseek=$((RANDOM % 5)) count=4 \
-			conv=notrunc,fsync 2>/run/err.never
-		failed "what has no server was written"
+		"$VM_HELPERS/pins" pin "/mnt/nfs/$(file)" "/mnt/written/w$((RANDOM % 4))" >/run/pins 2>&1 ||
+			grep -q ENOSPC /run/pins || refused pin
+		"$VM_HELPERS/pins" unpin "/mnt/nfs/$(file)" "/mnt/written/w$((RANDOM % 4))" || refused unpin
+		"$VM_HELPERS/pins" sweep cut >/run/pins || refused sweep
+		"$VM_HELPERS/pins" cull cut coldest 2>/run/pins || grep -q ENOENT /run/pins || refused cull
 	}
 
 	use() {
@@ -227,8 +219,8 @@ if [ "$PHASE" -le "$cuts" ]; then
 			sleep "$((RANDOM % 4)).$((RANDOM % 10))"
 			# While it is being detached there is none.
 			[ ! -e /run/detach ] || return
-			cachectl sync cut || failed sync
-			[ -e /run/stop-writing ] || pin_some
+			cachectl sync cut || refused sync
+			pin_some
 		done
 	}
 
@@ -242,13 +234,6 @@ if [ "$PHASE" -le "$cuts" ]; then
 	enough() { [ "$(wc -l </run/changed)" -ge "$changes" ]; }
 	wait_until 30 enough || fail "cut $PHASE: $(wc -l </run/changed) changes, and no more"
 	: >/run/calm
-	if [ $((PHASE % 2)) = 0 ]; then
-		: >/run/stop-writing
-		wait_until 10 test -e /run/stopped-writing || fail "cut $PHASE: it goes on to write"
-		cat /mnt/written/never >/run/read.never
-		kill -STOP -- "-$p9_server"
-		never &
-	fi
 	sleep "$((RANDOM % 3)).$((RANDOM % 1000))"
 	if [ $((PHASE % 4)) = 3 ]; then
 		: >/run/detach
