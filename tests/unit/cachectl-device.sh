@@ -124,6 +124,8 @@ run 1 env CACHET_FAKE_EIO=1 "$cachectl" scrub one
 says err "out of service"
 run 2 "$cachectl" scrub --rate 17 one
 run 0 "$cachectl" block-size --tag one --volume 3 64K
+run 1 "$cachectl" block-size --tag one --volume 3 4M
+says err "blocks of 4.0 MiB are too large for that cache"
 run 0 "$cachectl" events
 run 1 "$cachectl" dump "$tmp/one"
 says err "is attached as 'one'"
@@ -135,6 +137,27 @@ mv "$tmp/uuid-one" "$tmp/aside"
 run 8 "$cachectl" check --repair "$tmp/one"
 says err "whether $tmp/one is attached could not be found out: Input/output error"
 mv "$tmp/aside" "$tmp/uuid-one"
+# What is told of one cache, and what was lost, of whichever
+# event SEQ TYPE TAG: to be read
+event() {
+	{
+		printf %b "\\x$(printf %02x "$1")"
+		head -c 15 /dev/zero
+		printf %b "\\x$(printf %02x "$2")"
+		head -c 23 /dev/zero
+		printf %s "$3"
+		head -c $((32 - ${#3})) /dev/zero
+	} >"$tmp/event"
+	cat "$tmp/event" 1<>"$tmp/events"	# at once: it reads whole ones only
+}
+exec 9<>"$tmp/events"
+event 1 5 one
+event 10 5 two
+event 11 9 one
+run 0 "$cachectl" events one
+says out "(8 events lost"
+says out "the summary of a segment at byte 0 of data is damaged"
+exec 9>&-
 # What users call their files
 odd=$tmp/$'n\xc3\xbc\xff\033[7m'
 echo >"$odd"
@@ -142,11 +165,20 @@ run 0 "$cachectl" stat --json "$odd"
 says out '/n\\xc3\\xbc\\xff\\x1b[7m"'
 run 0 "$cachectl" stat "$odd"
 says out 'n\xc3\xbc\xff\x1b[7m'
+: >"$odd"
+run 3 "$cachectl" stat "$odd"
+says err 'n\xc3\xbc\xff\x1b[7m is on no network filesystem'
+echo >"$odd"
+echo >"$tmp/"$'\xf4\x90\x80\x80'
+run 0 "$cachectl" stat --json "$tmp/"$'\xf4\x90\x80\x80'
+says out '\\xf4\\x90\\x80\\x80"'
 mv "$odd" "$tmp/"$'n\xc3\xbc'
 run 0 "$cachectl" stat "$tmp/"$'n\xc3\xbc'
 says out $'/n\xc3\xbc'
 run 1 env CACHET_FAKE_EIO=1 "$cachectl" detach one
 says err "I/O error"
+[ -e "$tmp/sys/one" ] && fail "still attached"
+run 0 "$cachectl" attach "$tmp/one"
 run 0 "$cachectl" detach --all
 [ -e "$tmp/sys/one" ] && fail "still attached"
 
@@ -190,19 +222,6 @@ wait "$daemon" || fail "cachetd ended with $?"
 [ -z "$(ls "$tmp/sys")" ] || fail "cachetd left caches attached"
 
 # What somebody else detaches: the module is asked, whatever became of the event
-# event SEQ TYPE TAG: one that the daemon reads
-event() {
-	{
-		printf %b "\\x$(printf %02x "$1")"
-		head -c 15 /dev/zero
-		printf %b "\\x$(printf %02x "$2")"
-		head -c 23 /dev/zero
-		printf %s "$3"
-		head -c $((32 - ${#3})) /dev/zero
-	} >"$tmp/event"
-	cat "$tmp/event" 1<>"$tmp/events"	# at once: it reads whole ones only
-}
-
 printf '[cache one]\ndir=%s\n[cache two]\ndir=%s\n' "$tmp/one" "$tmp/two" >"$tmp/conf"
 : >"$tmp/err"
 LD_PRELOAD=$fake "$cachetd" --config "$tmp/conf" 2>>"$tmp/err" &
@@ -254,7 +273,7 @@ daemon=$!
 wait_for "taken over"
 kill -TERM "$daemon"
 wait "$daemon" && fail "a detach that failed was not told"
-says err "can't be detached"
+says err "detached, after an I/O error"
 
 # None can be attached
 printf '[cache none]\ndir=%s\n' "$tmp/none" >"$tmp/conf"

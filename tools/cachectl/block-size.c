@@ -65,6 +65,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
+static int too_large(const struct block_size_args *args)
+{
+	char size[CACHET_SIZE_TEXT_BYTES];
+
+	return complain("block-size", -EINVAL, "blocks of %s are too large for that cache: its segments, of which 'cachectl status' tells, must have four times as much",
+			cachet_size_text(args->bytes, size));
+}
+
 static int file_set(int dev, const struct block_size_args *args)
 {
 	struct cachet_block_size arg = { .block_bytes = (u32)args->bytes };
@@ -82,6 +90,8 @@ static int file_set(int dev, const struct block_size_args *args)
 	case ENXIO:
 		return complain("block-size", err, "%s is on no network filesystem with a cache: was it mounted with the option fsc, while a cache was attached?",
 				args->file);
+	case EINVAL:
+		return too_large(args);
 	case ENODATA:
 		return complain("block-size", err, "%s is not cached by Cachet now: open it for reading elsewhere, or set the size for its volume",
 				args->file);
@@ -104,6 +114,8 @@ static int volume_set(int dev, const struct block_size_args *args)
 	if (err == -ENOENT || err == -ENXIO || err == -ENODATA)
 		return complain("block-size", err, "there is no cache '%s' attached, or no volume %" PRIu64 " in it; 'cachectl volumes' lists them",
 				args->tag, args->volume);
+	if (err == -EINVAL)
+		return too_large(args);
 	if (err == -ESHUTDOWN)
 		return complain("block-size", err, "'%s' is being detached", args->tag);
 	if (err)

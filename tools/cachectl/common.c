@@ -35,16 +35,29 @@ static int exit_code(int err)
 	}
 }
 
+/* There may be names in it, which may be of any bytes: none of them commands the terminal. */
+static void say(const char *name, const char *prefix, const char *fmt, va_list args)
+{
+	char *text = NULL, *buf = NULL;
+	int len = vasprintf(&text, fmt, args);
+
+	if (len >= 0)
+		buf = malloc(4 * (size_t)len + 1);
+	fflush(stdout);
+	fprintf(stderr, "cachectl %s: %s%s\n", name, prefix,
+		buf ? cachet_name_text(text, buf) : strerror(ENOMEM));
+	free(buf);
+	if (len >= 0)
+		free(text);
+}
+
 int complain(const char *name, int err, const char *fmt, ...)
 {
 	va_list args;
 
-	fflush(stdout);
-	fprintf(stderr, "cachectl %s: ", name);
 	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
+	say(name, "", fmt, args);
 	va_end(args);
-	fputc('\n', stderr);
 	return exit_code(err);
 }
 
@@ -57,12 +70,9 @@ void warn(const char *name, const char *fmt, ...)
 {
 	va_list args;
 
-	fflush(stdout);
-	fprintf(stderr, "cachectl %s: warning: ", name);
 	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
+	say(name, "warning: ", fmt, args);
 	va_end(args);
-	fputc('\n', stderr);
 }
 
 int device_open(const char *name, int flags, int *ret_dev)

@@ -82,14 +82,13 @@ int cmd_events(int argc, char **argv)
 	};
 	struct events_args args = {};
 	struct cachet_event event;
-	u64 next = 0;
+	u64 next = 0, lost = 0;
 	int rc, dev = -1;
 
 	options_parse(&argp, argc, argv, &args);
 	rc = device_open("events", args.follow ? 0 : O_NONBLOCK, &dev);
 	while (!rc) {
 		int err = cachet_device_event(dev, &event);
-		u64 lost;
 
 		if (err == -EAGAIN && !args.follow)
 			break;
@@ -100,11 +99,13 @@ int cmd_events(int argc, char **argv)
 				      strerror(-err));
 			break;
 		}
-		lost = next && event.seq > next ? event.seq - next : 0;
+		/* Of which cache they were nobody knows: the next that is shown tells of them. */
+		lost += next && event.seq > next ? event.seq - next : 0;
 		next = event.seq + 1;
 		if (args.tag && strcmp(args.tag, event.tag))
 			continue;
 		rc = args.json ? event_json(&event, lost) : event_print(&event, lost);
+		lost = 0;
 	}
 	if (dev >= 0)
 		close(dev);

@@ -149,6 +149,10 @@ unsigned int caches_detach(struct caches *caches)
 			log_notice("cache %s: somebody else has detached it", tag);
 		} else if (err == -ESHUTDOWN) {
 			log_notice("cache %s: somebody else is detaching it", tag);
+		} else if (err == -EIO) {
+			log_error("cache %s: detached, after an I/O error: what was cached since the last commit may be read again from the server; see the kernel log",
+				  tag);
+			failed++;
 		} else {
 			log_error("cache %s: can't be detached: %s; it may still be attached: see the kernel log, then 'cachectl detach %s'",
 				  tag, strerror(-err), tag);

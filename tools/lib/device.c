@@ -211,6 +211,11 @@ const char *cachet_event_text(const struct cachet_event *event,
 			 arg1 == 2 ? "super" : arg1 ? "index" : "data", arg0);
 		return buf;
 	case CACHET_EVENT_DAMAGED:
+		if (!arg1) {
+			snprintf(buf, room, "the summary of a segment at byte %llu of data is damaged, and ignored (nothing more is written to that segment)",
+				 arg0);
+			return buf;
+		}
 		snprintf(buf, room, "a record at byte %llu of %s is damaged, and ignored (%s)", arg0,
 			 arg1 == 2 ? "super" : "index",
 			 arg1 == 2 ? "the other copy is used" : "what it told of is read from the server instead");

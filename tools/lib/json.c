@@ -15,9 +15,11 @@
 
 #include "libcachet.h"
 
+/* RFC 3629. What iconv of glibc lets through besides: code points from 0x110000 on. */
 static bool is_utf8(const char *text)
 {
 	char *from = (char *)text, out[256], *to = out;
+	const unsigned char *p;
 	size_t left, room = sizeof(out);
 	iconv_t cd;
 	bool good;
@@ -27,6 +29,9 @@ static bool is_utf8(const char *text)
 	left = strlen(from);
 	if (!left)
 		return true;
+	for (p = (const unsigned char *)from; *p; p++)
+		if (*p > 0xf4 || (*p == 0xf4 && p[1] > 0x8f))
+			return false;
 	cd = iconv_open("UTF-8", "UTF-8");
 	good = cd != (iconv_t)-1;
 	while (good && left) {

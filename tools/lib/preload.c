@@ -453,12 +453,12 @@ int cachet_preload_run(struct cachet_preload *p, struct cachet_why *why)
 
 	p->files = p->files ?: FILES;
 	p->in_flight = p->in_flight ?: IN_FLIGHT;
-	/* A file each, a directory for each level of the tree. */
+	/* A file and its directory each, and a directory for each level of the tree. */
 	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);
-		if (p->files + OTHER_FDS > limit.rlim_cur)
-			p->files = limit.rlim_cur > 2 * OTHER_FDS ? (u32)limit.rlim_cur - OTHER_FDS : 1;
+		if (2ull * p->files + OTHER_FDS > limit.rlim_cur)
+			p->files = limit.rlim_cur > 2 * OTHER_FDS ? ((u32)limit.rlim_cur - OTHER_FDS) / 2 : 1;
 	}
 	err = engine_init(&e, why);
 	if (!err) {
