@@ -18,8 +18,10 @@ static void punch(struct cachet_obj *obj, u64 first, u64 end)
 	u64 block = first >> per_shift, last = (end - 1) >> per_shift;
 	struct cachet_map *m;
 
+	if (block > U32_MAX)	/* Nothing is kept there */
+		return;
+	last = min_t(u64, last, U32_MAX);
 	m = last - block < CACHET_PUNCH_BLOCKS ? kmalloc(sizeof(*m), GFP_NOFS) : NULL;
-	last = min_t(u64, last, U32_MAX);	/* Nothing is kept behind that */
 	for (; m && block <= last; block++) {
 		u32 off = max(first, block << per_shift) - (block << per_shift);
 		int parts = cachet_map_load(obj, block, m);

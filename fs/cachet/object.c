@@ -525,9 +525,10 @@ void cachet_object_withdraw(struct fscache_cookie *cookie)
 	if (sure)
 		clear_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags);
 	mutex_lock(&obj->lock);
-	/* Nobody knows it after this. */
-	if (obj->doubt != LLONG_MAX)
-		cachet_object_drop(obj);
+	/* Nobody knows it after this. While the cache's filesystem is frozen, it waits. */
+	if (obj->doubt < obj->size)
+		cachet_object_forget_from(obj, obj->doubt);
+	obj->doubt = LLONG_MAX;
 	if (test_bit(FSCACHE_COOKIE_RETIRED, &cookie->flags)) {
 		struct cachet_key key = { .kind = CACHET_REC_OBJECT, .fp = obj->fp };
 

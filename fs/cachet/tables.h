@@ -58,7 +58,6 @@
 	X(FOUND,	"found") \
 	X(CREATED,	"new") \
 	X(CHANGED,	"coherency-changed") \
-	X(UNTOLD,	"not-watched-meanwhile") \
 	X(UNACKED,	"local-writes-unacked") \
 	X(SUSPECTED,	"suspect") \
 	X(REVIVED,	"revived") \
@@ -71,7 +70,8 @@
 	X(WITHDRAWN,	"withdrawn") \
 	X(UNREADABLE,	"index-unreadable") \
 	X(PINNED,	"pinned") \
-	X(UNPINNED,	"unpinned")
+	X(UNPINNED,	"unpinned") \
+	X(UNTOLD,	"not-watched-meanwhile")
 
 /* What happened to a segment. */
 #define CACHET_SEG_WHYS(X) \

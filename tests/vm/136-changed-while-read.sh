@@ -37,7 +37,10 @@ assert_ge $(($(counter slow bytes_read) - before)) $((files * 90000)) "bytes fro
 
 goes_on() { dmsetup resume slow; }
 at_exit goes_on
-waits_for_disk() { grep -q '^State:.*D' "/proc/$1/status"; }
+# waits_for_disk PID: the cache has been asked, and does not answer.
+waits_for_disk() {
+	[ "$(counter slow read_hits)" -gt "$hits" ] && grep -q '^State:.*D' "/proc/$1/status"
+}
 
 for ((i = 0; i < files; i++)); do
 	cp "/mnt/server/tree/f$i" /run/old
@@ -49,7 +52,6 @@ for ((i = 0; i < files; i++)); do
 	cat "/mnt/nfs/f$i" >/run/read &
 	reader=$!
 	wait_until 10 waits_for_disk $reader || fail "file $i: nobody waits for the disk"
-	assert_gt "$(counter slow read_hits)" "$hits" "file $i: reads that the cache answers"
 	random_file /run/new $((90000 + i)) $((100 + i))
 	dd if=/run/new of="/mnt/server/tree/f$i" conv=notrunc,fsync status=none
 	: <"/mnt/nfs/f$i"	# The client asks for its attributes

@@ -171,7 +171,8 @@ if [ "$PHASE" -le "$cuts" ]; then
 		fi
 		unique=$((unique + 1))
 		size=$(((size / 4096 + 1 + RANDOM % 24) * 4096 + unique))
-		echo "$unique" >"$written.unique"
+		echo "$unique" >"$written.next"
+		mv "$written.next" "$written.unique"
 		dd if=/dev/urandom of="/mnt/written/w$i" bs=128K oflag=seek_bytes seek="$from" \
 			iflag=count_bytes,fullblock count=$((size - from)) conv=$how 2>/run/err.write ||
 			failed "write w$i"
@@ -246,7 +247,8 @@ fi
 
 assert_gt "$(awk '{ n += $1 } END { printf "%d", n / 1024 }' /mnt/disk/served)" 1000 \
 	"KiB that the cache still had after the cuts"
-assert_gt "$(awk '{ n += $1 } END { printf "%d", n / 1024 }' /mnt/disk/served_written)" 0 \
+# Of a few cuts, each may have come just after a file was written.
+[ "$cuts" -lt 50 ] || assert_gt "$(awk '{ n += $1 } END { printf "%d", n / 1024 }' /mnt/disk/served_written)" 0 \
 	"KiB of them that were written here"
 cases "$cuts" "power cuts"
 nfs_umount /mnt/nfs

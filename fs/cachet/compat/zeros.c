@@ -71,7 +71,7 @@ void cachet_zeros_end(struct inode *inode, u64 end)
  */
 bool cachet_zeros_forget(struct cachet_obj *obj, struct inode *inode)
 {
-	loff_t zeros, size, from;
+	loff_t zeros, size, cut, from;
 	bool later;
 
 	if (!(READ_ONCE(obj->flags) & CACHET_OBJ_NEW_USE))
@@ -79,24 +79,26 @@ bool cachet_zeros_forget(struct cachet_obj *obj, struct inode *inode)
 	zeros = min_t(u64, cachet_zeros_from(inode), LLONG_MAX);
 	mutex_lock(&obj->lock);
 	size = obj->size;
-	from = min(zeros, size);
+	cut = zeros < size ? max_t(loff_t, zeros - 1, 0) : LLONG_MAX;
+	cut = min(cut, obj->doubt);
+	from = cut;
 	/* Pages that may have stayed in memory meanwhile. */
-	if (from < size || (inode->i_sb->s_magic == V9FS_MAGIC &&
-			    (obj->flags & CACHET_OBJ_USED_BEFORE)))
-		from = max_t(loff_t, from - 1, 0);
+	if (inode->i_sb->s_magic == V9FS_MAGIC && (obj->flags & CACHET_OBJ_USED_BEFORE))
+		from = min_t(loff_t, cut, max_t(loff_t, size - 1, 0));
 	if (!(obj->flags & CACHET_OBJ_NEW_USE) || inode->i_sb->s_magic == CIFS_SUPER_MAGIC)
 		from = size;
-	from = min(from, obj->doubt);
 	later = from < size && cachet_io_frozen(obj->cache);
-	if (from < size && !later) {
+	if (later) {
+		/* That it was used before is said again when it is looked up again. */
+		obj->doubt = cut;
+	} else {
+		if (from < size) {
+			cachet_object_forget_from(obj, from);
+			cachet_zeros_end(inode, size);	/* Once is enough */
+		}
 		obj->doubt = LLONG_MAX;
-		cachet_object_forget_from(obj, from);
-		cachet_zeros_end(inode, size);	/* Once is enough */
-	}
-	if (later)
-		obj->doubt = from;
-	else
 		WRITE_ONCE(obj->flags, obj->flags & ~CACHET_OBJ_NEW_USE);
+	}
 	mutex_unlock(&obj->lock);
 	return !later;
 }
