@@ -61,6 +61,8 @@ void cachet_status_fill(struct cachet_cache *cache, struct cachet_status *ret)
 	ret->flags = cachet_cache_out(cache) ? CACHET_STATUS_OUT : 0;
 	if (cache->crashed)
 		ret->flags |= CACHET_STATUS_CRASHED;
+	if (test_bit(CACHET_CACHE_LEAVING, &cache->flags))
+		ret->flags |= CACHET_STATUS_LEAVING;
 	ret->error = cache->error;
 	ret->nr_counters = CACHET_NR_USED_COUNTERS;
 	for (i = 0; i < CACHET_NR_USED_COUNTERS; i++)

@@ -138,11 +138,14 @@ run 8 "$cachectl" check --repair "$tmp/one"
 says err "whether $tmp/one is attached could not be found out: Input/output error"
 mv "$tmp/aside" "$tmp/uuid-one"
 # What is told of one cache, and what was lost, of whichever
-# event SEQ TYPE TAG: to be read
+# event SEQ TYPE TAG [old]: to be read; of the year 2262, or of 1970
 event() {
+	local time='\xff\xff\xff\xff\xff\xff\xff\x7f'
+	[ -z "${4:-}" ] || time='\0\0\0\0\0\0\0\0'
 	{
 		printf %b "\\x$(printf %02x "$1")"
-		head -c 15 /dev/zero
+		head -c 7 /dev/zero
+		printf %b "$time"
 		printf %b "\\x$(printf %02x "$2")"
 		head -c 23 /dev/zero
 		printf %s "$3"
@@ -257,6 +260,35 @@ wait "$daemon" || fail "cachetd ended with $?"
 says err "cache two: somebody else has detached it"
 [ -e "$tmp/sys/two" ] || fail "cachetd detached somebody else's cache"
 rmdir "$tmp/sys/two"
+printf '[cache two]\ndir=%s\n' "$tmp/two" >"$tmp/conf"
+
+# One that is being detached, by the daemon before this one perhaps: attached when that ends
+printf '[cache one]\ndir=%s\n[cache two]\ndir=%s\n' "$tmp/one" "$tmp/two" >"$tmp/conf"
+run 0 "$cachectl" attach "$tmp/one"
+run 0 "$cachectl" attach "$tmp/two"
+touch "$tmp/leaving-one" "$tmp/out-two"
+run 0 "$cachectl" status one
+says out "is being detached"
+: >"$tmp/err"
+LD_PRELOAD=$fake "$cachetd" --config "$tmp/conf" 2>>"$tmp/err" &
+daemon=$!
+wait_for "cache one: somebody is detaching it"
+# Out of service before it came, and no event says so
+wait_for "cache two: out of service after an I/O error: Input/output error"
+event 1 3 one old
+wait_for "before this daemon: out of service"
+grep -q "cache one: out of service" "$tmp/err" && fail "a cache is said to be out of service that is not"
+sleep 1.5
+rm "$tmp/leaving-one"
+rmdir "$tmp/sys/one"
+wait_for "cache one: attached from"
+[ "$(grep -c 'somebody is detaching it' "$tmp/err")" = 1 ] || fail "said again and again"
+touch "$tmp/out-one"
+event 2 3 one
+wait_for "cache one: out of service after an I/O error"
+rm "$tmp/out-one" "$tmp/out-two"
+kill -TERM "$daemon"
+wait "$daemon" || fail "cachetd ended with $?"
 printf '[cache two]\ndir=%s\n' "$tmp/two" >"$tmp/conf"
 
 # --keep, and a detach that fails

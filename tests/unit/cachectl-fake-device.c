@@ -3,7 +3,8 @@
  * cachectl-fake-device.c - a /dev/cachet for tests without the module
  *
  * Preloaded into cachectl and cachetd. Below the directory $CACHET_FAKE_DIR,
- * "sys/TAG/" stands for an attached cache, "uuid-TAG" holds its UUID, "events" is a FIFO from which
+ * "sys/TAG/" stands for an attached cache, "uuid-TAG" holds its UUID; with "out-TAG" it is
+ * out of service, with "leaving-TAG" being detached. "events" is a FIFO from which
  * events are read, "caches" takes the place of /proc/fs/fscache/caches. Enough
  * of the ABI to see what the tools make of its answers; how the module behaves
  * is tested with the module.
@@ -93,6 +94,12 @@ static int status(struct cachet_status *s)
 	if (fread(s->uuid, sizeof(s->uuid), 1, f) != 1)
 		memset(s->uuid, 0, sizeof(s->uuid));
 	fclose(f);
+	if (!access(in_dir("out-", s->tag), F_OK)) {
+		s->flags |= CACHET_STATUS_OUT;
+		s->error = -EIO;
+	}
+	if (!access(in_dir("leaving-", s->tag), F_OK))
+		s->flags |= CACHET_STATUS_LEAVING;
 	s->nr_counters = 4;	/* An older module than these tools */
 	for (i = 0; i < s->nr_counters; i++)
 		s->counters[i] = 1000 * (i + 1);

@@ -58,6 +58,8 @@ detached() {
 	assert_eq "$(status_of one crashed)" false "$1: crashed"
 }
 
+kill_daemon() { kill -KILL "$daemon" 2>/dev/null || true; }
+
 # --- the server ---
 /run/net-mount
 at_exit try_umount /mnt/net
@@ -81,6 +83,31 @@ go_on
 wait $reader
 assert_same /run/f1 /mnt/server/dir/f1
 detached server
+
+# --- and a daemon that comes meanwhile: it attaches what has gone ---
+printf '[cache one]\ndir = %s\n' "$(cachet_dir one)" >/run/cachet.conf
+drop_caches
+exec 6</mnt/net/f2
+kill -STOP "$diod"
+cat <&6 >/run/f2 &
+reader=$!
+exec 6<&-
+going $reader || fail "a server that is stopped answers"
+cachectl detach one >/run/detach 2>&1 &
+detach=$!
+going $detach || fail "daemon: the detach does not wait: $(cat /run/detach)"
+cachetd -c /run/cachet.conf 2>/run/cachetd.log &
+daemon=$!
+at_exit kill_daemon
+said() { grep -q "cache one: $1" /run/cachetd.log; }
+wait_until 20 said "somebody is detaching it" || fail "daemon: $(cat /run/cachetd.log)"
+go_on
+wait $reader
+wait $detach || fail "daemon: the detach: exit code $?: $(cat /run/detach)"
+wait_until 20 said "attached from" || fail "daemon: $(cat /run/cachetd.log)"
+kill $daemon
+wait $daemon || fail "daemon: exit code $?: $(cat /run/cachetd.log)"
+cachectl attach --commit-interval 2s "$(cachet_dir one)"
 /run/net-umount
 
 # --- the disk ---

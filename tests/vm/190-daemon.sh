@@ -220,4 +220,16 @@ drop_caches
 assert_same /mnt/nfs/file /mnt/server/tree/file
 nfs_umount /mnt/nfs
 kill -TERM "$daemon"
-wait "$daemon" || true
+rc=0
+wait "$daemon" || rc=$?
+assert_eq "$rc" 1 "stopped, the last commit of one failed: exit code"
+told "detached, after an I/O error" || fail "$(cat /run/cachetd.log)"
+! told "can't be detached" || fail "$(cat /run/cachetd.log)"
+
+# --- and is no news to the next one ---
+: >/run/cachetd.log
+daemon_start
+wait_until 5 told "at .*, before this daemon: out of service" || fail "$(cat /run/cachetd.log)"
+! told "out of service" || fail "said of a cache that is in service: $(cat /run/cachetd.log)"
+kill -TERM "$daemon"
+wait "$daemon"

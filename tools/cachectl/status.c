@@ -74,6 +74,7 @@ static struct json_object *status_json(const struct cachet_status *s)
 	if (s->flags & CACHET_STATUS_OUT)
 		cachet_json_add_text(obj, "error", strerror(-s->error));
 	cachet_json_add_bool(obj, "crashed", s->flags & CACHET_STATUS_CRASHED);
+	cachet_json_add_bool(obj, "leaving", s->flags & CACHET_STATUS_LEAVING);
 	cachet_json_add_u64(obj, "epoch", s->epoch);
 	cachet_json_add_u64(obj, "committed", s->committed);
 	cachet_json_add_u64(obj, "data_bytes", s->data_bytes);
@@ -121,6 +122,8 @@ static void status_print(const struct cachet_status *s, bool verbose)
 		       strerror(-s->error));
 	if (s->flags & CACHET_STATUS_CRASHED)
 		printf("  was not detached in order before this attach: what the last seconds cached is verified at first use\n");
+	if (s->flags & CACHET_STATUS_LEAVING)
+		printf("  is being detached: that waits for I/O under way, perhaps of a server that does not answer\n");
 	printf("  hits       ");
 	print_ratio(read_ratio(s));
 	printf(" of %" PRIu64 " reads\n",

@@ -40,13 +40,13 @@ static int caches_add(struct caches *caches, const struct cache *cache)
 	return 0;
 }
 
-/* Whoever can't tell has it still. */
-static bool is_gone(int dev, const struct cache *cache)
+static void tell_out(struct cache *cache, const struct cachet_status *status)
 {
-	struct cachet_status status;
-	int err = cachet_device_status(dev, cache->tag, &status);
-
-	return err == -ENOENT || (!err && memcmp(status.uuid, cache->uuid, sizeof(cache->uuid)));
+	if (!(status->flags & CACHET_STATUS_OUT) || cache->told_out)
+		return;
+	log_error("cache %s: out of service after an I/O error: %s (mounts go on without it); mend the device, then 'cachectl detach %s' and reload this service",
+		  cache->tag, strerror(-status->error), cache->tag);
+	cache->told_out = true;
 }
 
 void caches_refresh(struct caches *caches)
@@ -54,10 +54,19 @@ void caches_refresh(struct caches *caches)
 	size_t i, kept = 0;
 
 	for (i = 0; i < caches->nr; i++) {
-		if (is_gone(caches->dev, &caches->cache[i]))
-			log_notice("cache %s: somebody else has detached it", caches->cache[i].tag);
-		else
-			caches->cache[kept++] = caches->cache[i];
+		struct cache *cache = &caches->cache[i];
+		struct cachet_status status;
+		int err = cachet_device_status(caches->dev, cache->tag, &status);
+
+		/* Whoever can't tell has it still. */
+		if (err == -ENOENT ||
+		    (!err && memcmp(status.uuid, cache->uuid, sizeof(cache->uuid)))) {
+			log_notice("cache %s: somebody else has detached it", cache->tag);
+			continue;
+		}
+		if (!err)
+			tell_out(cache, &status);
+		caches->cache[kept++] = *cache;
 	}
 	caches->nr = kept;
 }
@@ -69,12 +78,25 @@ void caches_free(struct caches *caches)
 	caches->nr = 0;
 }
 
-/* 1 if it was attached already, 0 if it is now, or -errno. */
+/* Attached already. 1, or -EAGAIN: not for long. */
+static int take_over(int dev, struct cache *cache, struct cachet_why *why)
+{
+	struct cachet_status status;
+
+	if (cachet_device_status(dev, cache->tag, &status))
+		return 1;
+	if (status.flags & CACHET_STATUS_LEAVING)
+		return cachet_why_set(why, -EAGAIN, "somebody is detaching it, which waits for I/O under way; it is attached again after that");
+	tell_out(cache, &status);
+	return 1;
+}
+
+/* 1 if it was attached already, 0 if it is now, or -errno; -EAGAIN: it is being detached. */
 static int attach_one(int dev, const struct config_cache *config, struct cache *ret_cache,
 		      struct cachet_why *why)
 {
 	struct cachet_image image;
-	struct cache cache;
+	struct cache cache = {};
 	u64 took_ns;
 	int err;
 
@@ -88,8 +110,9 @@ static int attach_one(int dev, const struct config_cache *config, struct cache *
 		return cachet_why_set(why, -EINVAL, "%s holds a cache named '%s': correct the section's name or its 'dir'",
 				      config->dir, cache.tag);
 	if (!cachet_tags_find_uuid(cache.uuid, cache.tag)) {
+		err = take_over(dev, &cache, why);
 		*ret_cache = cache;
-		return 1;
+		return err;
 	}
 	err = cachet_attach_dir(dev, config->dir, &config->options, cache.tag, &took_ns, why);
 	if (err)
@@ -102,10 +125,11 @@ static int attach_one(int dev, const struct config_cache *config, struct cache *
 
 unsigned int caches_attach(struct caches *caches, const struct config *config)
 {
+	size_t was_leaving = caches->nr_leaving, i;
 	unsigned int failed = 0;
 	struct cachet_why why = {};
-	size_t i;
 
+	caches->nr_leaving = 0;
 	for (i = 0; i < config->nr; i++) {
 		const struct config_cache *cache = &config->cache[i];
 		struct cache added;
@@ -114,6 +138,12 @@ unsigned int caches_attach(struct caches *caches, const struct config *config)
 		if (caches_have(caches, cache->tag))
 			continue;
 		ret = attach_one(caches->dev, cache, &added, &why);
+		if (ret == -EAGAIN) {
+			if (!was_leaving)
+				log_notice("cache %s: %s", cache->tag, why.text);
+			caches->nr_leaving++;
+			continue;
+		}
 		if (ret < 0) {
 			log_error("cache %s: %s", cache->tag, why.text);
 			failed++;

@@ -19,12 +19,35 @@
 
 enum {
 	EVENTS_AT_ONCE = 64,	/* Then signals get their turn */
+	RETRY_US = 1000000,	/* What is being detached is looked at so often */
 };
 
 void loop_status(const struct cachetd *d, const char *state)
 {
 	sd_notifyf(0, "%s%sSTATUS=%zu caches attached, %zu configured", state,
 		   *state ? "\n" : "", d->caches.nr, d->config.nr);
+}
+
+/* While a configured cache is being detached by somebody else. */
+static int on_retry(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct cachetd *d = arg;
+
+	(void)usec;
+	caches_attach(&d->caches, &d->config);
+	loop_status(d, "");
+	if (!d->caches.nr_leaving)
+		return 0;
+	sd_event_source_set_time_relative(source, RETRY_US);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static void retry_if_leaving(struct cachetd *d)
+{
+	if (!d->caches.nr_leaving)
+		return;
+	sd_event_source_set_time_relative(d->retry, RETRY_US);
+	sd_event_source_set_enabled(d->retry, SD_EVENT_ONESHOT);
 }
 
 static void reload(struct cachetd *d)
@@ -50,6 +73,7 @@ static void reload(struct cachetd *d)
 	config_free(&d->config);
 	d->config = config;
 	caches_attach(&d->caches, &d->config);
+	retry_if_leaving(d);
 	log_info("configuration read again");
 	loop_status(d, "READY=1");
 }
@@ -70,7 +94,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 static void event_log(struct cachetd *d, const struct cachet_event *event)
 {
 	bool ours = caches_have(&d->caches, event->tag);
-	char text[CACHET_EVENT_TEXT_BYTES];
+	char text[CACHET_EVENT_TEXT_BYTES], time[CACHET_TIME_TEXT_BYTES];
 
 	if (d->next_seq && event->seq > d->next_seq)
 		log_warning("%llu events were lost: they came faster than they were read",
@@ -79,7 +103,8 @@ static void event_log(struct cachetd *d, const struct cachet_event *event)
 	 * One that was lost, before the first that we see too, may have told of a detach.
 	 * One that does may be older than our attach: what counts is what is true now.
 	 */
-	if (event->seq != d->next_seq || (ours && event->type == CACHET_EVENT_DETACHED)) {
+	if (event->seq != d->next_seq ||
+	    (ours && (event->type == CACHET_EVENT_DETACHED || event->type == CACHET_EVENT_OUT))) {
 		caches_refresh(&d->caches);
 		loop_status(d, "");
 	}
@@ -93,10 +118,14 @@ static void event_log(struct cachetd *d, const struct cachet_event *event)
 	/* A full cache reuses segments all the time */
 	if (event->type == CACHET_EVENT_REUSED && !d->config.log_reuse)
 		return;
+	/* What is out of service now has been logged by that. */
+	if (event->type == CACHET_EVENT_OUT && ours && event->time_ns >= d->began_ns)
+		return;
 	cachet_event_text(event, text);
-	if (event->type == CACHET_EVENT_OUT)
-		log_error("cache %s: %s; mend the device, then 'cachectl detach %s' and reload this service",
-			  event->tag, text, event->tag);
+	/* Nobody has logged it, or the daemon before this one. */
+	if (event->time_ns < d->began_ns)
+		log_info("cache %s: at %s, before this daemon: %s", event->tag,
+			 cachet_time_text(event->time_ns / 1000000000u, time), text);
 	else if (cachet_event_is_problem(event->type))
 		log_warning("cache %s: %s", event->tag, text);
 	else
@@ -148,13 +177,20 @@ int loop_run(struct cachetd *d)
 		err = sd_event_add_signal(event, NULL, SIGHUP, on_reload, d);
 	if (err >= 0)
 		err = sd_event_add_io(event, NULL, d->caches.dev, EPOLLIN, on_device, d);
+	if (err >= 0)
+		err = sd_event_add_time_relative(event, &d->retry, CLOCK_MONOTONIC, RETRY_US, 0,
+						 on_retry, d);
+	if (err >= 0)
+		err = sd_event_source_set_enabled(d->retry, SD_EVENT_OFF);
 	if (err >= 0) {
+		retry_if_leaving(d);
 		loop_status(d, "READY=1");
 		err = sd_event_loop(event);
 	}
 	if (err < 0)
 		log_error("the event loop failed: %s", strerror(-err));
 	sd_notify(0, "STOPPING=1\nSTATUS=Stopping");
+	d->retry = sd_event_source_unref(d->retry);
 	sd_event_unref(event);
 	return err < 0 ? err : 0;
 }

@@ -67,7 +67,10 @@ static int run(struct cachetd *d)
 	unsigned int failed;
 	struct cachet_why why = {};
 	int rc = EXIT_SUCCESS;
+	struct timespec now;
 
+	clock_gettime(CLOCK_REALTIME, &now);
+	d->began_ns = (u64)now.tv_sec * 1000000000u + (u64)now.tv_nsec;
 	loop_block_signals();
 	sd_notify(0, "STATUS=Attaching caches");
 	if (cachet_module_open(O_NONBLOCK, &d->caches.dev, &why)) {
@@ -78,7 +81,7 @@ static int run(struct cachetd *d)
 		log_notice("%s names no cache: add a section [cache NAME] and reload this service",
 			   d->config_path);
 	caches_attach(&d->caches, &d->config);
-	if (d->config.nr && !d->caches.nr) {
+	if (d->config.nr && !d->caches.nr && !d->caches.nr_leaving) {
 		log_error("none of the %zu configured caches could be attached", d->config.nr);
 		rc = EXIT_FAILURE;
 	} else if (loop_run(d)) {

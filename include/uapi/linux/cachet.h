@@ -83,6 +83,7 @@ struct cachet_status {
 	__u32	flags;			/* CACHET_STATUS_* */
 #define CACHET_STATUS_OUT	0x1	/* Out of service after an I/O error */
 #define CACHET_STATUS_CRASHED	0x2	/* Was not detached in order before this attach */
+#define CACHET_STATUS_LEAVING	0x4	/* Somebody is detaching it */
 	__s32	error;			/* With OUT: the first error, -errno */
 	__u64	counters[CACHET_NR_COUNTERS]; /* In the order of cachet_counters.h */
 };
