@@ -263,7 +263,7 @@ rmdir "$tmp/sys/two"
 printf '[cache two]\ndir=%s\n' "$tmp/two" >"$tmp/conf"
 
 # One that is being detached, by the daemon before this one perhaps: attached when that ends
-printf '[cache one]\ndir=%s\n[cache two]\ndir=%s\n' "$tmp/one" "$tmp/two" >"$tmp/conf"
+printf '[cache %s]\ndir=%s\n' one "$tmp/one" two "$tmp/two" wrong "$tmp/none" >"$tmp/conf"
 run 0 "$cachectl" attach "$tmp/one"
 run 0 "$cachectl" attach "$tmp/two"
 touch "$tmp/leaving-one" "$tmp/out-two"
@@ -279,9 +279,15 @@ event 1 3 one old
 wait_for "before this daemon: out of service"
 grep -q "cache one: out of service" "$tmp/err" && fail "a cache is said to be out of service that is not"
 sleep 1.5
+touch "$tmp/busy-one"
 rm "$tmp/leaving-one"
 rmdir "$tmp/sys/one"
+# Not everything that it had goes at once
+sleep 1.5
+rm "$tmp/busy-one"
 wait_for "cache one: attached from"
+grep -q 'cache one: .*in use' "$tmp/err" && fail "it was not waited for"
+[ "$(grep -c 'cache wrong:' "$tmp/err")" = 1 ] || fail "another one is tried again"
 [ "$(grep -c 'somebody is detaching it' "$tmp/err")" = 1 ] || fail "said again and again"
 touch "$tmp/out-one"
 event 2 3 one

@@ -4,7 +4,8 @@
  *
  * Preloaded into cachectl and cachetd. Below the directory $CACHET_FAKE_DIR,
  * "sys/TAG/" stands for an attached cache, "uuid-TAG" holds its UUID; with "out-TAG" it is
- * out of service, with "leaving-TAG" being detached. "events" is a FIFO from which
+ * out of service, with "leaving-TAG" being detached; with
+ * "busy-TAG" its name is not free. "events" is a FIFO from which
  * events are read, "caches" takes the place of /proc/fs/fscache/caches. Enough
  * of the ABI to see what the tools make of its answers; how the module behaves
  * is tested with the module.
@@ -127,7 +128,7 @@ static int attach(struct cachet_attach *a)
 		strcpy(a->problem, "both copies of super are damaged");
 		return -EUCLEAN;
 	}
-	if (!access(in_dir("sys/", info.tag), F_OK)) {
+	if (!access(in_dir("sys/", info.tag), F_OK) || !access(in_dir("busy-", info.tag), F_OK)) {
 		strcpy(a->problem, "the tag is in use");
 		return -EBUSY;
 	}

@@ -58,6 +58,19 @@ detached() {
 	assert_eq "$(status_of one crashed)" false "$1: crashed"
 }
 
+# detach_waits FILE WHAT: somebody reads it as the server stops to answer, and the cache goes.
+detach_waits() {
+	exec 6<"/mnt/net/$1"	# To open it asks the server, too
+	kill -STOP "$diod"
+	cat <&6 >"/run/$1" &
+	reader=$!
+	exec 6<&-
+	going $reader || fail "a server that is stopped answers"
+	cachectl detach one >/run/detach 2>&1 &
+	detach=$!
+	going $detach || fail "$2: the detach does not wait: $(cat /run/detach)"
+}
+
 kill_daemon() { kill -KILL "$daemon" 2>/dev/null || true; }
 
 # --- the server ---
@@ -68,15 +81,7 @@ assert_ge "$(counter one lookups_new)" 1 "files looked up"
 cachet_new two 64M
 go_on() { kill -CONT "$diod" 2>/dev/null || true; }
 at_exit go_on
-exec 6</mnt/net/f1	# To open it asks the server, too
-kill -STOP "$diod"
-cat <&6 >/run/f1 &
-reader=$!
-exec 6<&-
-going $reader || fail "a server that is stopped answers"
-cachectl detach one >/run/detach 2>&1 &
-detach=$!
-going $detach || fail "server: the detach does not wait: $(cat /run/detach)"
+detach_waits f1 server
 others server
 going $detach || fail "server: the detach did not wait: $(cat /run/detach)"
 go_on
@@ -87,15 +92,7 @@ detached server
 # --- and a daemon that comes meanwhile: it attaches what has gone ---
 printf '[cache one]\ndir = %s\n' "$(cachet_dir one)" >/run/cachet.conf
 drop_caches
-exec 6</mnt/net/f2
-kill -STOP "$diod"
-cat <&6 >/run/f2 &
-reader=$!
-exec 6<&-
-going $reader || fail "a server that is stopped answers"
-cachectl detach one >/run/detach 2>&1 &
-detach=$!
-going $detach || fail "daemon: the detach does not wait: $(cat /run/detach)"
+detach_waits f2 daemon
 cachetd -c /run/cachet.conf 2>/run/cachetd.log &
 daemon=$!
 at_exit kill_daemon

@@ -19,6 +19,8 @@
 
 #include "cachetd.h"
 
+enum { LEAVING_TRIES = 5 };
+
 bool caches_have(const struct caches *caches, const char *tag)
 {
 	size_t i;
@@ -123,27 +125,34 @@ static int attach_one(int dev, const struct config_cache *config, struct cache *
 	return 0;
 }
 
-unsigned int caches_attach(struct caches *caches, const struct config *config)
+unsigned int caches_attach(struct caches *caches, struct config *config, bool again)
 {
-	size_t was_leaving = caches->nr_leaving, i;
 	unsigned int failed = 0;
 	struct cachet_why why = {};
+	size_t i;
 
 	caches->nr_leaving = 0;
 	for (i = 0; i < config->nr; i++) {
-		const struct config_cache *cache = &config->cache[i];
+		struct config_cache *cache = &config->cache[i];
 		struct cache added;
 		int ret;
 
-		if (caches_have(caches, cache->tag))
+		if (caches_have(caches, cache->tag) || (again && !cache->leaving))
 			continue;
 		ret = attach_one(caches->dev, cache, &added, &why);
 		if (ret == -EAGAIN) {
-			if (!was_leaving)
+			if (!cache->leaving)
 				log_notice("cache %s: %s", cache->tag, why.text);
+			cache->leaving = LEAVING_TRIES;
 			caches->nr_leaving++;
 			continue;
 		}
+		/* It leaves sysfs, and then its name and its files. */
+		if (ret == -EBUSY && cache->leaving && --cache->leaving) {
+			caches->nr_leaving++;
+			continue;
+		}
+		cache->leaving = 0;
 		if (ret < 0) {
 			log_error("cache %s: %s", cache->tag, why.text);
 			failed++;

@@ -35,9 +35,9 @@ struct caches {
 
 /*
  * Attaches what is configured and not attached yet; the number that failed. What is being
- * detached by somebody else is none of those: call it again.
+ * detached by somebody else is none of those: again: only that.
  */
-unsigned int caches_attach(struct caches *caches, const struct config *config);
+unsigned int caches_attach(struct caches *caches, struct config *config, bool again);
 /* Detaches all, the last one first; the number that failed. */
 unsigned int caches_detach(struct caches *caches);
 /* Forgets those that the module does not have any more, and tells which are out of service. */

@@ -14,6 +14,7 @@ struct config_cache {
 	char				*dir;
 	struct cachet_attach_options	options;
 	unsigned int			line;	/* Of its section */
+	unsigned int			leaving; /* Somebody detaches it: tries left, once it is gone */
 };
 
 struct config {

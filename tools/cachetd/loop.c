@@ -34,7 +34,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *arg)
 	struct cachetd *d = arg;
 
 	(void)usec;
-	caches_attach(&d->caches, &d->config);
+	caches_attach(&d->caches, &d->config, true);
 	loop_status(d, "");
 	if (!d->caches.nr_leaving)
 		return 0;
@@ -72,7 +72,7 @@ static void reload(struct cachetd *d)
 				   d->caches.cache[i].tag, d->caches.cache[i].tag);
 	config_free(&d->config);
 	d->config = config;
-	caches_attach(&d->caches, &d->config);
+	caches_attach(&d->caches, &d->config, false);
 	retry_if_leaving(d);
 	log_info("configuration read again");
 	loop_status(d, "READY=1");

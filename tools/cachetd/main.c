@@ -80,7 +80,7 @@ static int run(struct cachetd *d)
 	if (!d->config.nr)
 		log_notice("%s names no cache: add a section [cache NAME] and reload this service",
 			   d->config_path);
-	caches_attach(&d->caches, &d->config);
+	caches_attach(&d->caches, &d->config, false);
 	if (d->config.nr && !d->caches.nr && !d->caches.nr_leaving) {
 		log_error("none of the %zu configured caches could be attached", d->config.nr);
 		rc = EXIT_FAILURE;

@@ -162,7 +162,7 @@ static int run(struct check *ck)
 	ck->super = ck->image.super;
 	ck->last_epoch = cachet_image_last_epoch(&ck->image);
 	ck->crashed = !(ck->image.super.flags & CACHET_SUPER_CLEAN);
-	/* As the next attach does, which may make of two ranges one. */
+	/* As the next attach does, which may make of two ranges one. (All of lost[] is older.) */
 	if (ck->crashed)
 		cachet_super_lose(&ck->image.super, ck->image.super.epoch + 1, ck->last_epoch);
 	ck->seg = calloc(ck->image.super.geo.nr_segments, sizeof(*ck->seg));

@@ -147,8 +147,8 @@ bool cachet_changes_are_told(const u8 *key)
  * @key: of its volume, the first byte is its length
  *
  * The client of 9p gives fscache the version that its server had when the inode was made, with a
- * size; most servers have one version of all files. What is written or cut while a cache is
- * attached it says, or leaves traces (zeros.c); but those do not last.
+ * size, and does not ask again; diod has one version of all files. What is written or cut while
+ * a cache is attached it says, or leaves traces (zeros.c); but those do not last.
  *
  * Any context.
  */
