@@ -111,6 +111,11 @@ int cachet_commit(struct cachet_cache *cache, bool clean)
 	}
 	if (!test_and_clear_bit(CACHET_CACHE_DIRTY, &cache->flags) && !clean)
 		goto out;
+	cachet_volume_keep_all(cache);
+	if (cachet_cache_out(cache)) {
+		ret = -EIO;
+		goto out;
+	}
 
 	/* From here on records carry the next epoch; all of this one are written. */
 	down_write(&cache->epoch_sem);

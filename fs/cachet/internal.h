@@ -287,12 +287,16 @@ struct cachet_volume {
 	u8	block_shift;		/* 0: the cache's */
 	bool	withdrawn;		/* No lookup begins any more */
 	bool	sees_all;		/* No file of it was in use without the cache being told */
+	u64	since;			/* Objects of generations of an epoch before count no more */
+	u64	since_kept;		/* As the table has it, under volume_lock */
 	atomic_t nr_objects;		/* In use */
 };
 
 void cachet_volume_acquire(struct fscache_volume *vcookie);
 bool cachet_volume_ready(struct cachet_volume *vol);
+void cachet_volume_missed(struct cachet_volume *vol);
 void cachet_volume_free(struct fscache_volume *vcookie);
+void cachet_volume_keep_all(struct cachet_cache *cache);
 int cachet_volume_set_block(struct cachet_cache *cache, u64 id, u8 shift);
 int cachet_volume_next(struct cachet_cache *cache, u64 after, struct cachet_volume_info *ret);
 void cachet_volume_withdraw_all(struct cachet_cache *cache);

@@ -288,16 +288,10 @@ static bool head_stays(const struct cachet_cache *cache, const struct cachet_obj
 		 cachet_epoch_trust(cache, le64_to_cpu(o->rec.epoch) - 1) == CACHET_TRUSTED);
 }
 
-/*
- * Is it of a time before this attach, and may the file have been changed since, with nothing to
- * tell by? Of a mount that was there before the cache.
- */
-static bool is_untold(const struct cachet_obj *obj, const struct cachet_object *o)
+/* Is it of a time after which the file may have been changed, with nothing to tell by? */
+static bool is_untold(const struct cachet_volume *vol, u64 generation)
 {
-	const struct cachet_volume *vol = obj->volume;
-
-	return !READ_ONCE(vol->sees_all) && cachet_changes_may_hide(vol->vcookie->key) &&
-		le64_to_cpu(o->generation) >> 24 < obj->cache->first_epoch;
+	return generation >> 24 < READ_ONCE(vol->since);
 }
 
 /* What the index knows of the file becomes the object's state. Under lock. */
@@ -333,7 +327,7 @@ static enum cachet_object_why load(struct cachet_obj *obj,
 	if (memcmp(o.coherency, coherency->fp, sizeof(o.coherency)) || le64_to_cpu(o.size) != size) {
 		cachet_count(cache, lookups_stale);
 		why = CACHET_OBJECT_CHANGED;
-	} else if (is_untold(obj, &o)) {
+	} else if (is_untold(obj->volume, le64_to_cpu(o.generation))) {
 		cachet_count(cache, lookups_stale);
 		why = CACHET_OBJECT_UNTOLD;
 	} else if (o.rec.flags & CACHET_REC_LOCAL) {
@@ -410,7 +404,7 @@ bool cachet_object_lookup(struct fscache_cookie *cookie)
 	obj->flags &= ~(CACHET_OBJ_UNCACHED | CACHET_OBJ_USED_BEFORE);
 	obj->flags |= CACHET_OBJ_NEW_USE;
 	if ((obj->flags & CACHET_OBJ_DEAD) || obj->size != size ||
-	    !cachet_coherent(&obj->coherency, &coherency))
+	    !cachet_coherent(&obj->coherency, &coherency) || is_untold(vol, obj->generation))
 		why = load(obj, &coherency, size);
 	if (why == CACHET_OBJECT_UNREADABLE) {
 		obj->flags |= CACHET_OBJ_DEAD;
@@ -448,7 +442,7 @@ failed:
 	 * What is done to the file now, none of its objects will have seen. And who opens it for
 	 * writing before fscache lets go of the cookie does not say so.
 	 */
-	WRITE_ONCE(vol->sees_all, false);
+	cachet_volume_missed(vol);
 	set_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags);
 	return false;
 }

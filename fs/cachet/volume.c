@@ -7,6 +7,11 @@
  * small and fixed; when it is full, the volume that was used longest ago loses
  * its place, and with it its objects.
  *
+ * What becomes of a file while no cache is told, some network filesystems do not show either
+ * (cachet_changes_may_hide()). So what was kept before such a time counts no more, whoever asks
+ * then: the record says since when content does. Such a time begins with a lookup that fails, or
+ * a detach that leaves a mount behind; or it was there before an attach that finds one.
+ *
  * fscache calls acquire and free from a work item each, never twice at once for
  * a volume. volume_lock guards the table and the list.
  */
@@ -93,6 +98,17 @@ static int slot_write(struct cachet_cache *cache, u32 slot, struct cachet_volume
 	return err;
 }
 
+/* What was kept before an epoch counts no more. Any context. */
+static void count_since(struct cachet_volume *vol, u64 epoch)
+{
+	u64 old = READ_ONCE(vol->since);
+
+	if (!cachet_changes_may_hide(vol->vcookie->key))
+		return;
+	while (old < epoch && !try_cmpxchg(&vol->since, &old, epoch))
+		;
+}
+
 static bool id_in_use(struct cachet_cache *cache, u64 id)
 {
 	struct cachet_volume *vol;
@@ -156,6 +172,7 @@ static int record(struct cachet_cache *cache, struct fscache_volume *vcookie,
 		  struct cachet_volume *vol)
 {
 	struct cachet_volume_data *v;
+	u64 since = READ_ONCE(vol->since);
 	const u8 *key = vcookie->key;
 	bool found, changed = true;
 	int slot, err = 0;
@@ -180,8 +197,9 @@ static int record(struct cachet_cache *cache, struct fscache_volume *vcookie,
 		/* The whole volume has changed: all its objects become unreachable. */
 		v->generation = cachet_new_generation(cache);
 	} else {
-		changed = cachet_now() - v->last_use >= CACHET_TOUCH_SECONDS;
+		changed = cachet_now() - v->last_use >= CACHET_TOUCH_SECONDS || v->since < since;
 	}
+	v->since = max(v->since, since);
 	v->coherency_len = min_t(u8, vcookie->coherency_len, CACHET_VOLUME_COHERENCY_BYTES);
 	memcpy(v->coherency, vcookie->coherency, v->coherency_len);
 	if (changed) {
@@ -194,6 +212,8 @@ static int record(struct cachet_cache *cache, struct fscache_volume *vcookie,
 	vol->generation = v->generation;
 	vol->block_shift = v->block_shift;
 	vol->last_use = v->last_use;
+	vol->since_kept = v->since;
+	count_since(vol, v->since);
 	smp_store_release(&vol->slot, slot);	/* Last: see cachet_volume_ready() */
 out:
 	kfree(v);
@@ -268,8 +288,13 @@ void cachet_volume_acquire(struct fscache_volume *vcookie)
 	vol->cache = cache;
 	vol->vcookie = vcookie;
 	vol->slot = NO_SLOT;
-	/* Mounted while the cache is there. Else they may have been written to before. */
+	/*
+	 * Mounted while the cache is there. Else they may have been written to before: then it is
+	 * the lookup of one of them that asks for this, and waits.
+	 */
 	vol->sees_all = !atomic_read(&vcookie->n_cookies);
+	if (!vol->sees_all)
+		count_since(vol, cache->first_epoch);
 	mutex_lock(&cache->volume_lock);
 	err = try_record(vol);
 	if (err)
@@ -281,6 +306,86 @@ void cachet_volume_acquire(struct fscache_volume *vcookie)
 	vcookie->cache_priv = vol;
 	/* While it is cached, its accesses do not fall to zero. */
 	atomic_inc(&vcookie->n_accesses);
+}
+
+/**
+ * cachet_volume_missed - files of a volume may change from now on, and the cache is not told
+ * @vol: volume
+ *
+ * Any context.
+ */
+void cachet_volume_missed(struct cachet_volume *vol)
+{
+	WRITE_ONCE(vol->sees_all, false);
+	count_since(vol, READ_ONCE(vol->cache->epoch) + 1);
+	if (READ_ONCE(vol->since) > READ_ONCE(vol->since_kept))
+		cachet_commit_soon(vol->cache);
+}
+
+/* The record of a volume, where there is one, says since when its content counts. */
+static int amend(struct cachet_volume *vol, bool invalidate)
+{
+	struct cachet_cache *cache = vol->cache;
+	const u8 *key = vol->vcookie->key;
+	u64 since = READ_ONCE(vol->since);
+	struct cachet_volume_data *v;
+	bool found;
+	int slot, err = 0;
+
+	v = kmalloc(sizeof(*v), GFP_NOFS);
+	if (!v)
+		return -ENOMEM;
+	slot = slot_find(cache, key + 1, key[0], v, &found);
+	if (found) {
+		v->since = max(v->since, since);
+		if (invalidate)
+			v->generation = cachet_new_generation(cache);
+		err = slot_write(cache, slot, v);
+	} else if (slot < 0 && slot != -ENOSPC) {
+		err = slot;
+	}
+	kfree(v);
+	if (!err)
+		WRITE_ONCE(vol->since_kept, since);
+	return err;
+}
+
+/*
+ * What is known of a volume goes to the table: now, or the next mount would read what is void.
+ * As with write_empty_head(), the index can't be relied on if it can't. Under volume_lock.
+ */
+static void keep(struct cachet_volume *vol, bool invalidate)
+{
+	unsigned int tries;
+	int ret = 0;
+
+	if (cachet_cache_out(vol->cache) ||
+	    (!invalidate && READ_ONCE(vol->since) <= vol->since_kept))
+		return;
+	for (tries = 0; tries < CACHET_MEMORY_TRIES; tries++) {
+		ret = amend(vol, invalidate);
+		if (ret != -ENOMEM)
+			break;
+		memalloc_retry_wait(GFP_NOFS);
+	}
+	if (ret)
+		cachet_io_error(vol->cache, CACHET_IO_INDEX_WRITE, ret);
+}
+
+/**
+ * cachet_volume_keep_all - before a commit: it is to have what is known of the volumes
+ * @cache: attached
+ *
+ * Takes volume_lock. May put the cache out of service.
+ */
+void cachet_volume_keep_all(struct cachet_cache *cache)
+{
+	struct cachet_volume *vol;
+
+	mutex_lock(&cache->volume_lock);
+	list_for_each_entry(vol, &cache->volumes, link)
+		keep(vol, false);
+	mutex_unlock(&cache->volume_lock);
 }
 
 static void release(struct cachet_volume *vol)
@@ -298,21 +403,13 @@ void cachet_volume_free(struct fscache_volume *vcookie)
 {
 	struct cachet_volume *vol = vcookie->cache_priv;
 	struct cachet_cache *cache;
-	struct cachet_volume_data *v;
 
 	if (!vol)
 		return;
 	cache = vol->cache;
 	mutex_lock(&cache->volume_lock);
 	list_del_init(&vol->link);
-	if (vol->slot != NO_SLOT && test_bit(FSCACHE_VOLUME_INVALIDATE, &vcookie->flags)) {
-		v = kmalloc(sizeof(*v), GFP_NOFS | __GFP_NOFAIL);
-		if (!slot_read(cache, vol->slot, v) && v->id == vol->id) {
-			v->generation = cachet_new_generation(cache);
-			slot_write(cache, vol->slot, v);
-		}
-		kfree(v);
-	}
+	keep(vol, test_bit(FSCACHE_VOLUME_INVALIDATE, &vcookie->flags));
 	/* Under the lock: a detach that finds the list empty lets the cache go. */
 	release(vol);
 	mutex_unlock(&cache->volume_lock);
@@ -365,6 +462,8 @@ void cachet_volume_withdraw_all(struct cachet_cache *cache)
 /**
  * cachet_volume_free_all - detach: forget the volumes
  * @cache: all are withdrawn, and no object is left
+ *
+ * Their mounts stay, and what happens to their files nobody will say.
  */
 void cachet_volume_free_all(struct cachet_cache *cache)
 {
@@ -373,6 +472,10 @@ void cachet_volume_free_all(struct cachet_cache *cache)
 	while ((vol = next_volume(cache, true))) {
 		struct fscache_volume *vcookie = vol->vcookie;
 
+		mutex_lock(&cache->volume_lock);
+		count_since(vol, READ_ONCE(cache->epoch) + 1);
+		keep(vol, false);
+		mutex_unlock(&cache->volume_lock);
 		release(vol);
 		fscache_put_volume(vcookie, fscache_volume_put_withdraw);
 	}

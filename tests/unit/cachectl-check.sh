@@ -152,6 +152,14 @@ breaks 'volume slot 0: the same volume' '' volume_twice
 counts volumes 3
 breaks 'volume slot 3: of a generation that never was' '' volume_future
 counts volumes 3
+breaks 'volume slot 3: since an epoch that never was' '' volume_void_later
+counts volumes 3
+fresh fill volume_void
+run 0 "$cachectl" check --json "$tmp/c"
+counts volumes 4
+run 0 "$cachectl" dump --volumes --json "$tmp/c"
+counts since 0
+says '"since":[1-9]'
 breaks 'volume slot 3: of an id that was never given out' '' volume_id
 counts volumes 3
 breaks 'volume slot 3: its id is that of another' '' volume_same_id

@@ -8,34 +8,22 @@
  * (A, a sealed block in its head), one large (B: block 1 sealed, block 2 not), two
  * volumes, a closed segment with its summary and an open one. All is written with
  * the encoders that the module uses, so that what is wrong is only what is meant;
- * but for `anything`, which takes its numbers from $CHECK_SEED.
+ * but for `anything`: check-image-anything.c.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <linux/crc32c.h>
 #include <asm/byteorder.h>
 
-#include "libcachet.h"
-
-enum {
-	EPOCH		= 5,	/* The last committed one */
-	SEG_GENERATION	= 2,
-	A_PAGE		= 0,	/* In segment 0 */
-	B1_PAGE		= 1,
-	B2_PAGE		= 3,
-	LATER_PAGE	= 5,	/* What a crash leaves */
-	USED		= 8,
-	NEXT_VOLUME	= 10,
-};
+#include "check-image.h"
 
 #define GENERATION	(3ull << 24 | 1)
 
-static struct cachet_image image;
+struct cachet_image image;
 static int fd[CACHET_FILE_NR];
 
-static void must(int err, const char *what)
+void must(int err, const char *what)
 {
 	if (!err)
 		return;
@@ -43,7 +31,7 @@ static void must(int err, const char *what)
 	exit(1);
 }
 
-static void put(enum cachet_file file, const void *bytes, size_t len, u64 pos)
+void put(enum cachet_file file, const void *bytes, size_t len, u64 pos)
 {
 	must(cachet_write_full(fd[file], bytes, len, pos), "write");
 }
@@ -75,18 +63,22 @@ static void put_segment(u32 nr, u64 epoch, u8 state, u16 flags)
 	put(CACHET_FILE_INDEX, &rec, sizeof(rec), pos);
 }
 
-static void put_volume_id(u32 slot, u64 epoch, u64 generation, const char *key, u64 id)
+static void put_volume_data(u32 slot, struct cachet_volume_data *v, const char *key)
 {
 	u64 pos = cachet_volume_pos(&image.super.geo, slot);
-	struct cachet_volume_data v = {
-		.epoch = epoch, .id = id, .generation = generation << 24,
-		.key_len = (u8)strlen(key),
-	};
 	struct cachet_volume_rec rec;
 
-	memcpy(v.key, key, v.key_len);
-	cachet_volume_encode(&rec, image.seed, pos, &v);
+	v->key_len = (u8)strlen(key);
+	memcpy(v->key, key, v->key_len);
+	cachet_volume_encode(&rec, image.seed, pos, v);
 	put(CACHET_FILE_INDEX, &rec, sizeof(rec), pos);
+}
+
+static void put_volume_id(u32 slot, u64 epoch, u64 generation, const char *key, u64 id)
+{
+	struct cachet_volume_data v = { .epoch = epoch, .id = id, .generation = generation << 24 };
+
+	put_volume_data(slot, &v, key);
 }
 
 static void put_volume(u32 slot, u64 epoch, u64 generation, const char *key)
@@ -390,6 +382,27 @@ static void volume_future(void)
 	put_volume(3, EPOCH, 1000, "nfs,four");
 }
 
+/* As a detach leaves it that a mount of 9p has seen, and later. */
+static void volume_since(u64 after)
+{
+	struct cachet_volume_data v = {
+		.epoch = EPOCH, .id = 4, .generation = 5 << 24,
+		.since = EPOCH + after,
+	};
+
+	put_volume_data(3, &v, "9p,four");
+}
+
+static void volume_void(void)
+{
+	volume_since(1);
+}
+
+static void volume_void_later(void)
+{
+	volume_since(2);
+}
+
 static void volume_id(void)
 {
 	put_volume_id(3, EPOCH, 5, "nfs,four", NEXT_VOLUME);
@@ -673,87 +686,14 @@ static void other_summary(void)
 	put(CACHET_FILE_DATA, &footer, sizeof(footer), pos);
 }
 
-/* ---- anything ----------------------------------------------------------- */
-
-static u64 random_state;
-
-static u32 random_below(u32 n)
-{
-	random_state = random_state * 6364136223846793005ull + 1442695040888963407ull;
-	return (u32)((random_state >> 33) % n);
-}
-
-/* A few bytes of a structure become others; its crc is right again. */
-static void mutate(u64 pos, size_t len)
-{
-	u8 bytes[sizeof(struct cachet_volume_rec)];
-	__le64 where = cpu_to_le64(pos);
-	__le32 crc;
-	u32 n;
-
-	must(cachet_image_read(&image, CACHET_FILE_INDEX, bytes, len, pos), "read");
-	for (n = 1 + random_below(3); n; n--)
-		bytes[4 + random_below((u32)len - 4)] =
-			random_below(3) ? (u8)random_below(256) : random_below(2) ? 255 : 0;
-	crc = cpu_to_le32(crc32c(crc32c(image.seed, &where, sizeof(where)), bytes + 4, len - 4));
-	memcpy(bytes, &crc, sizeof(crc));
-	put(CACHET_FILE_INDEX, bytes, len, pos);
-}
-
-static void mutate_summary(void)
-{
-	u64 pos = cachet_summary_pos(&image.super.geo, 0, 2);
-	u8 bytes[3 * 64];
-	u32 n;
-
-	must(cachet_image_read(&image, CACHET_FILE_DATA, bytes, sizeof(bytes), pos), "read");
-	for (n = 1 + random_below(3); n; n--)
-		bytes[random_below(2 * 64)] = (u8)random_below(256);
-	cachet_summary_encode(bytes, 2, image.seed, cachet_summary_pos(&image.super.geo, 0, 0), 0,
-			      SEG_GENERATION, EPOCH, image.super.uuid);
-	put(CACHET_FILE_DATA, bytes, sizeof(bytes), pos);
-}
-
-/* Records copied to other places, and changes everywhere: all with the right crc. */
-static void anything(void)
-{
-	const struct cachet_geometry *geo = &image.super.geo;
-	u8 (*record)[CACHET_RECORD_BYTES];
-	u32 nr = geo->nr_sets * CACHET_WAYS, used = 0, i, k;
-	u64 pos;
-
-	record = calloc(nr, sizeof(*record));
-	must(record ? 0 : -ENOMEM, "memory");
-	for (i = 0; i < nr; i++) {
-		must(cachet_image_read(&image, CACHET_FILE_INDEX, record[used], sizeof(record[0]),
-				      geo->sets + i * sizeof(record[0])), "read");
-		used += record[used][4] != CACHET_REC_EMPTY;
-	}
-	for (i = 0; used && i < 40; i++) {
-		k = random_below(used);
-		/* In its set, or anywhere */
-		pos = cachet_set_pos(geo, random_below(2) ? random_below(geo->nr_sets) :
-				     cachet_image_set_of(&image, (void *)record[k])) +
-			random_below(CACHET_WAYS) * CACHET_RECORD_BYTES;
-		put(CACHET_FILE_INDEX, record[k], sizeof(record[k]), pos);
-		mutate(pos, CACHET_RECORD_BYTES);
-	}
-	free(record);
-	for (i = random_below(3); i; i--)
-		mutate(cachet_segment_pos(geo, random_below(3)), sizeof(struct cachet_segment));
-	for (i = random_below(4); i; i--)
-		mutate(cachet_volume_pos(geo, random_below(5)), sizeof(struct cachet_volume_rec));
-	if (random_below(2))
-		mutate_summary();
-}
-
 static const struct {
 	const char *name;
 	void (*run)(void);
 } commands[] = {
 #define C(name) { #name, name }
 	C(fill), C(crash), C(often), C(lost_segment), C(reused), C(bad_record), C(bad_segment), C(bad_volume), C(volume_gap),
-	C(volume_lost), C(volume_twice), C(volume_future), C(volume_id), C(volume_same_id),
+	C(volume_lost), C(volume_twice), C(volume_future), C(volume_void), C(volume_void_later),
+	C(volume_id), C(volume_same_id),
 	C(volume_torn), C(volume_torn_twice), C(future_segment),
 	C(torn_twice), C(after_crash), C(bad_summary), C(odd_summary), C(rot), C(rot_head), C(rot_head_twice), C(many_heads),
 	C(wrong_set), C(twice),
@@ -779,7 +719,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "check-image: %s\n", why.text);
 		return 1;
 	}
-	random_state = getenv("CHECK_SEED") ? strtoull(getenv("CHECK_SEED"), NULL, 10) : 0;
 	for (i = 2; i < argc; i++) {
 		for (k = 0; k < sizeof(commands) / sizeof(commands[0]); k++)
 			if (!strcmp(argv[i], commands[k].name))

@@ -152,6 +152,7 @@ static void volume_round_trip(void **state)
 	assert_int_equal(v.epoch, want.epoch);
 	assert_int_equal(v.id, want.id);
 	assert_int_equal(v.generation, want.generation);
+	assert_int_equal(v.since, want.since);
 	assert_int_equal(v.last_use, want.last_use);
 	assert_int_equal(v.block_shift, want.block_shift);
 	assert_int_equal(v.key_len, want.key_len);

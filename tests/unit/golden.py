@@ -85,8 +85,8 @@ def segment():
 def volume():
     key, coherency = b"nfs,4.2,golden", bytes(range(1, 21))
     body = struct.pack(
-        "<IQQQIBBBB256s160s56x", 0, EPOCH, 0x1122334455, 7, LAST_USE, 16,
-        len(key), len(coherency), 0, key, coherency)
+        "<IQQQIBBBB256s160sQ48x", 0, EPOCH, 0x1122334455, 7, LAST_USE, 16,
+        len(key), len(coherency), 0, key, coherency, 0x66778899AA)
     return sealed(VOLUME_TABLE + 3 * 512, body)
 
 

@@ -146,6 +146,7 @@ static inline void sample_volume_data(struct cachet_volume_data *v)
 	v->epoch = SAMPLE_EPOCH;
 	v->id = 0x1122334455ull;
 	v->generation = 7;
+	v->since = 0x66778899aaull;
 	v->last_use = SAMPLE_LAST_USE;
 	v->block_shift = 16;
 	v->key_len = 14;

@@ -162,6 +162,52 @@ forget_pages
 cachectl attach "$(cachet_dir left)"
 same tail "cut in its last page while there was no cache"
 
+# The client asks for the version of a file when it makes its inode: the next mount, too.
+remount() {
+	/run/net-umount
+	/run/net-mount
+}
+cached stayed
+cat /mnt/net/stayed >/dev/null
+cachectl detach left
+write_in_place stayed
+cachectl attach "$(cachet_dir left)"
+cat /mnt/net/tail >/dev/null	# This mount finds the cache
+remount
+same stayed "written by a mount that stayed while there was no cache, read by the next one"
+
+cached went
+cat /mnt/net/went >/dev/null
+cachectl detach left
+write_in_place went
+/run/net-umount
+cachectl attach "$(cachet_dir left)"
+/run/net-mount
+same went "written while there was no cache by a mount that was there before"
+
+# --- while its lookup fails: of the next one nothing can be seen, either ---
+# unseen NAME: its lookup fails, and it is written to.
+unseen() {
+	cached "$1"
+	echo "index-read 12 0 1000" >$inject
+	cat "/mnt/net/$1" >/dev/null
+	write_in_place "$1"
+	sync
+	echo "index-read 0 0 0" >$inject
+}
+unseen missed
+drop_caches
+same missed "written after its lookup failed"
+unseen later
+/run/net-umount
+cachectl detach left
+cachectl attach "$(cachet_dir left)"
+/run/net-mount
+same later "written after its lookup failed, read after the next attach"
+# From then on all is as ever.
+drop_caches
+assert_ge "$(stat_of /mnt/net/later cached_bytes)" $size "later: bytes that are cached"
+
 # --- while the cache is out of service ---
 cached out
 cat /mnt/net/out >/dev/null
@@ -190,4 +236,4 @@ same dirty "written before a detach"
 /run/net-umount
 cachectl detach left
 cachectl check --digests "$(cachet_dir left)"
-cases 14 "files"
+cases 18 "files"

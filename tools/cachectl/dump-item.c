@@ -113,6 +113,7 @@ struct json_object *item_volume(u32 nr, enum cachet_slot slot,
 	cachet_json_add_u64(obj, "id", info->id);
 	cachet_json_add_u64(obj, "epoch", info->epoch);
 	cachet_json_add_u64(obj, "generation", info->generation);
+	cachet_json_add_u64(obj, "since", info->since);
 	cachet_json_add_time(obj, "last_use", info->last_use);
 	cachet_json_add_u64(obj, "block_bytes", info->block_shift ? 1ull << info->block_shift : 0);
 	cachet_json_add_bytes(obj, "key", (const char *)info->key, info->key_len);

@@ -287,6 +287,10 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 	present = cachet_read_present(obj, page, nr, &run);
 	fit_piece(subreq, nr, &present, &run);
 	if (present && subreq->len >= run << CACHET_PAGE_SHIFT) {
+		/* With what the server is asked for the folio is copied that both are in. */
+		if ((run < nr || subreq->start > subreq->rreq->start) &&
+		    !test_bit(NETFS_RREQ_USE_PGPRIV2, &subreq->rreq->flags))
+			cachet_asked_note(obj, seq, page, run);
 		subreq->len = run << CACHET_PAGE_SHIFT;
 		cachet_count(obj->cache, read_hits);
 		trace_cachet_read(obj, page, run, CACHET_READ_PRESENT);

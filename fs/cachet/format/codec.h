@@ -140,6 +140,7 @@ struct cachet_volume_data {
 	u64	epoch;
 	u64	id;
 	u64	generation;
+	u64	since;
 	u32	last_use;
 	u8	block_shift;
 	u8	key_len;

@@ -30,6 +30,7 @@ SIZE(cachet_volume_rec, 512);
 AT(cachet_volume_rec, id, 16);
 AT(cachet_volume_rec, key, 40);
 AT(cachet_volume_rec, coherency, 296);
+AT(cachet_volume_rec, since, 456);
 
 SIZE(cachet_extent, 16);
 SIZE(cachet_record, 32);

@@ -112,6 +112,7 @@ void cachet_volume_encode(struct cachet_volume_rec *d, u32 seed, u64 pos,
 	d->coherency_len = v->coherency_len;
 	memcpy(d->key, v->key, v->key_len);
 	memcpy(d->coherency, v->coherency, v->coherency_len);
+	d->since = cpu_to_le64(v->since);
 	d->crc = cpu_to_le32(rec_crc(d, sizeof(*d), seed, pos));
 }
 
@@ -149,6 +150,7 @@ int cachet_volume_decode(const struct cachet_volume_rec *d, u32 seed, u64 pos,
 	ret->coherency_len = d->coherency_len;
 	memcpy(ret->key, d->key, d->key_len);
 	memcpy(ret->coherency, d->coherency, d->coherency_len);
+	ret->since = le64_to_cpu(d->since);
 	return 0;
 }
 

@@ -47,6 +47,8 @@ struct module;
 #define EIOCBQUEUED		529
 
 #define READ_ONCE(x)		(x)
+#define try_cmpxchg(p, old, new) \
+	(*(p) == *(old) ? (*(p) = (new), true) : (*(old) = *(p), false))
 #define WRITE_ONCE(x, v)	((x) = (v))
 #define smp_mb()		((void)0)
 #define smp_load_acquire(p)	(*(p))
