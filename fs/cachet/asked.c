@@ -11,7 +11,6 @@
  * read is kept only if it was asked for since the object was last emptied.
  *
  *   absent: the server is asked -> noted, with the object's seq
- *   present, beside what is absent: the same, for a folio is copied whole
  *   a page that was read is written back -> taken: not noted, or with another seq?
  *                                           then it is not kept
  *

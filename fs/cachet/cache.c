@@ -529,7 +529,7 @@ int cachet_cache_attach(struct cachet_attach *arg)
 	struct fscache_cache *fscache;
 	struct cachet_cache *cache;
 	u64 began = ktime_get_ns();
-	int ret;
+	int ret, nr_volumes;
 
 	ret = -ENOMEM;
 	cache = cache_alloc();
@@ -581,9 +581,14 @@ int cachet_cache_attach(struct cachet_attach *arg)
 	if (ret)
 		goto err_quiesce;
 	cache->fscache = fscache;
+	/* Until it is known: they may come at once. Or go. */
+	cache->found_mounts = true;
+	nr_volumes = atomic_read(&fscache->n_volumes);
 	ret = fscache_add_cache(fscache, &cachet_fscache_ops, cache);
 	if (ret)
 		goto err_stats;
+	nr_volumes += atomic_read(&fscache->n_volumes);
+	WRITE_ONCE(cache->found_mounts, nr_volumes != 0);
 	if (cache->nr_free < cachet_reclaim_target(cache))
 		queue_work(cache->wq, &cache->reclaim_work);
 	memcpy(arg->tag, cache->super.tag, sizeof(arg->tag));

@@ -91,7 +91,8 @@ int cachet_commit_begin(struct cachet_cache *cache)
  *
  * May sleep for as long as the device needs. Return: 0: all records written
  * before the call are durable and trusted from now on; -EIO: the cache is or
- * went out of service; -ESHUTDOWN: it is being detached.
+ * went out of service; -ESHUTDOWN: it is being detached; -ENOMEM: nothing is, and it
+ * will be tried again.
  */
 int cachet_commit(struct cachet_cache *cache, bool clean)
 {
@@ -111,7 +112,11 @@ int cachet_commit(struct cachet_cache *cache, bool clean)
 	}
 	if (!test_and_clear_bit(CACHET_CACHE_DIRTY, &cache->flags) && !clean)
 		goto out;
-	cachet_volume_keep_all(cache);
+	ret = cachet_volume_keep_all(cache);
+	if (ret == -ENOMEM) {
+		cachet_commit_soon(cache);
+		goto out;
+	}
 	if (cachet_cache_out(cache)) {
 		ret = -EIO;
 		goto out;

@@ -102,6 +102,8 @@ enum cachet_limits {
 	CACHET_EVENTS		= 256,	/* For a reader that is away for a while */
 	/* What must not fail for want of memory: each waits for a tick or more. */
 	CACHET_MEMORY_TRIES	= 10,
+	/* Segments that are passed over for having been read, under a spinlock, to find one. */
+	CACHET_CHANCES		= 64,
 };
 
 /* ---- main.c ------------------------------------------------------------- */
@@ -180,6 +182,7 @@ struct cachet_cache {
 	enum cachet_verify verify;	/* Which sealed blocks are compared when read */
 	unsigned long	*verified;	/* With ONCE: by page of data */
 	bool		crashed;	/* Was not detached in order before */
+	bool		found_mounts;	/* When it was attached, with nothing to tell it till then */
 	unsigned int	commit_ms;
 	unsigned long	flags;
 #define CACHET_CACHE_OUT	0	/* Out of service: an I/O error */
@@ -233,6 +236,7 @@ struct cachet_cache {
 	/* volume.c */
 	struct mutex	volume_lock;
 	struct list_head volumes;	/* In use */
+	atomic_t	nr_volumes;	/* Of these */
 	u64		next_volume;	/* The next id */
 
 	/* object.c */
@@ -287,7 +291,7 @@ struct cachet_volume {
 	u8	block_shift;		/* 0: the cache's */
 	bool	withdrawn;		/* No lookup begins any more */
 	bool	sees_all;		/* No file of it was in use without the cache being told */
-	u64	since;			/* Objects of generations of an epoch before count no more */
+	u64	since;			/* Objects of earlier generations count no more */
 	u64	since_kept;		/* As the table has it, under volume_lock */
 	atomic_t nr_objects;		/* In use */
 };
@@ -296,7 +300,7 @@ void cachet_volume_acquire(struct fscache_volume *vcookie);
 bool cachet_volume_ready(struct cachet_volume *vol);
 void cachet_volume_missed(struct cachet_volume *vol);
 void cachet_volume_free(struct fscache_volume *vcookie);
-void cachet_volume_keep_all(struct cachet_cache *cache);
+int cachet_volume_keep_all(struct cachet_cache *cache);
 int cachet_volume_set_block(struct cachet_cache *cache, u64 id, u8 shift);
 int cachet_volume_next(struct cachet_cache *cache, u64 after, struct cachet_volume_info *ret);
 void cachet_volume_withdraw_all(struct cachet_cache *cache);
@@ -402,6 +406,13 @@ void cachet_object_put(struct cachet_obj *obj, enum cachet_ref_why why);
 void cachet_object_wait_all(struct cachet_cache *cache);
 int cachet_object_write_head(struct cachet_obj *obj, bool touch);
 u64 cachet_new_generation(struct cachet_cache *cache);
+
+/* Objects of an epoch have greater ones, and those of earlier epochs less. */
+static inline u64 cachet_epoch_generation(u64 epoch)
+{
+	return epoch << 24;
+}
+
 
 /* Pages of a block that the file has. */
 static inline u32 cachet_block_expected(const struct cachet_obj *obj, loff_t size, u32 block)

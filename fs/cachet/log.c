@@ -397,7 +397,8 @@ again:
 		goto again;
 	}
 	/* Each entry is a page at least. */
-	if (ret || nr > seg->used) {
+	if (ret || nr > seg->used ||
+	    cachet_summary_pages(nr) + seg->used > cachet_segment_pages(&cache->geo)) {
 		cachet_damaged(cache, CACHET_FILE_DATA, footer_pos(cache, segment),
 			       "summary of an open segment");
 		goto out;
@@ -621,8 +622,9 @@ int cachet_log_reserve(struct cachet_cache *cache, enum cachet_segment_class cla
 		       struct cachet_piece *ret, struct cachet_open **ret_open)
 {
 	const u32 room = cachet_segment_pages(&cache->geo);
-	struct cachet_open *open;
+	struct cachet_open *open, *now;
 	struct cachet_seg *seg;
+	u32 segment = ~0u;
 	int err;
 
 	if (cachet_cache_out(cache))
@@ -647,10 +649,14 @@ again:
 		*ret_open = open;
 		return 0;
 	}
+	if (open)
+		segment = open->segment;
 	spin_unlock(&cache->log_lock);
 
 	mutex_lock(&cache->roll_lock);
-	err = READ_ONCE(cache->open[class]) == open ? roll(cache, class, open) : 0;
+	now = READ_ONCE(cache->open[class]);
+	/* Not another one at the same address. */
+	err = now == open && (!now || now->segment == segment) ? roll(cache, class, open) : 0;
 	mutex_unlock(&cache->roll_lock);
 	if (READ_ONCE(cache->nr_free) < cachet_reclaim_target(cache) &&
 	    !test_bit(CACHET_CACHE_LEAVING, &cache->flags))

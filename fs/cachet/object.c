@@ -192,7 +192,7 @@ u64 cachet_new_generation(struct cachet_cache *cache)
 	u64 generation;
 
 	down_read(&cache->epoch_sem);
-	generation = cache->epoch << 24 | (atomic64_inc_return(&cache->generations) & 0xffffff);
+	generation = cachet_epoch_generation(cache->epoch) | (atomic64_inc_return(&cache->generations) & 0xffffff);
 	up_read(&cache->epoch_sem);
 	return generation;
 }
@@ -291,7 +291,7 @@ static bool head_stays(const struct cachet_cache *cache, const struct cachet_obj
 /* Is it of a time after which the file may have been changed, with nothing to tell by? */
 static bool is_untold(const struct cachet_volume *vol, u64 generation)
 {
-	return generation >> 24 < READ_ONCE(vol->since);
+	return generation < READ_ONCE(vol->since);
 }
 
 /* What the index knows of the file becomes the object's state. Under lock. */
@@ -672,22 +672,20 @@ void cachet_object_drop(struct cachet_obj *obj)
  *
  * Empties it: its map is made of blocks of the old size.
  *
- * Return: 0 or -errno.
+ * Return: 0; -EIO: the cache is out of service.
  */
 int cachet_object_rebuild(struct cachet_obj *obj, u8 shift)
 {
-	int ret = 0;
-
 	mutex_lock(&obj->lock);
 	if (!shift)
 		shift = cachet_volume_block_shift(obj->volume);
 	if (shift != obj->block_shift) {
 		empty(obj, cachet_new_generation(obj->cache), shift);
-		ret = cachet_object_write_head(obj, false);
+		write_empty_head(obj);
 		trace_cachet_object(obj, CACHET_OBJECT_CUT);
 	}
 	mutex_unlock(&obj->lock);
-	return ret;
+	return cachet_cache_out(obj->cache) ? -EIO : 0;
 }
 
 /**

@@ -308,6 +308,10 @@ void cachet_read(struct cachet_obj *obj, u64 page, struct iov_iter *iter,
 	while (!err && page < end) {
 		u64 block = page >> shift;
 
+		if (block > U32_MAX) {
+			err = -ENODATA;
+			break;
+		}
 		cachet_map_load(obj, block, m);
 		if (m->flags & CACHET_MAP_SUSPECT)
 			m->nr = 0;

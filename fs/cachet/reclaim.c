@@ -29,12 +29,12 @@ u32 cachet_reclaim_target(const struct cachet_cache *cache)
 static struct cachet_seg *coldest(struct cachet_cache *cache)
 {
 	struct cachet_seg *seg, *next;
-	unsigned int pass;
+	unsigned int pass, chances = 0;
 
 	/* The second pass finds one if the first only cleared marks. */
 	for (pass = 0; pass < 2; pass++) {
 		list_for_each_entry_safe(seg, next, &cache->closed, link) {
-			if (!READ_ONCE(seg->referenced))
+			if (!READ_ONCE(seg->referenced) || ++chances > CACHET_CHANCES)
 				return seg;
 			seg->referenced = 0;
 			list_move_tail(&seg->link, &cache->closed);

@@ -53,10 +53,8 @@ void cachet_status_fill(struct cachet_cache *cache, struct cachet_status *ret)
 	ret->max_pinned = cachet_log_max_pinned(cache);
 	ret->nr_sets = cache->geo.nr_sets;
 	ret->nr_objects = atomic_read(&cache->nr_in_use);
-	ret->nr_volumes = 0;
-	mutex_lock(&cache->volume_lock);
-	ret->nr_volumes = list_count_nodes(&cache->volumes);
-	mutex_unlock(&cache->volume_lock);
+	/* Without volume_lock: its holder may wait for the disk, or for a thaw. */
+	ret->nr_volumes = atomic_read(&cache->nr_volumes);
 	ret->seal_queue = cachet_seal_waiting(cache);
 	ret->flags = cachet_cache_out(cache) ? CACHET_STATUS_OUT : 0;
 	if (cache->crashed)

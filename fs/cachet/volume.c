@@ -9,8 +9,8 @@
  *
  * What becomes of a file while no cache is told, some network filesystems do not show either
  * (cachet_changes_may_hide()). So what was kept before such a time counts no more, whoever asks
- * then: the record says since when content does. Such a time begins with a lookup that fails, or
- * a detach that leaves a mount behind; or it was there before an attach that finds one.
+ * then: the record says since which generation objects do. Such a time begins with a lookup that
+ * fails, or a detach that leaves a mount behind; or it was there before an attach that finds one.
  *
  * fscache calls acquire and free from a work item each, never twice at once for
  * a volume. volume_lock guards the table and the list.
@@ -98,15 +98,20 @@ static int slot_write(struct cachet_cache *cache, u32 slot, struct cachet_volume
 	return err;
 }
 
-/* What was kept before an epoch counts no more. Any context. */
-static void count_since(struct cachet_volume *vol, u64 epoch)
+/* Objects of earlier generations than this count no more. Any context. */
+static void raise_since(struct cachet_volume *vol, u64 generation)
 {
 	u64 old = READ_ONCE(vol->since);
 
-	if (!cachet_changes_may_hide(vol->vcookie->key))
-		return;
-	while (old < epoch && !try_cmpxchg(&vol->since, &old, epoch))
+	while (old < generation && !try_cmpxchg(&vol->since, &old, generation))
 		;
+}
+
+/* What was kept until now counts no more, if it may have changed unseen. May sleep. */
+static void doubt(struct cachet_volume *vol)
+{
+	if (cachet_changes_may_hide(vol->vcookie->key))
+		raise_since(vol, cachet_new_generation(vol->cache));
 }
 
 static bool id_in_use(struct cachet_cache *cache, u64 id)
@@ -213,7 +218,7 @@ static int record(struct cachet_cache *cache, struct fscache_volume *vcookie,
 	vol->block_shift = v->block_shift;
 	vol->last_use = v->last_use;
 	vol->since_kept = v->since;
-	count_since(vol, v->since);
+	raise_since(vol, v->since);
 	smp_store_release(&vol->slot, slot);	/* Last: see cachet_volume_ready() */
 out:
 	kfree(v);
@@ -289,18 +294,21 @@ void cachet_volume_acquire(struct fscache_volume *vcookie)
 	vol->vcookie = vcookie;
 	vol->slot = NO_SLOT;
 	/*
-	 * Mounted while the cache is there. Else they may have been written to before: then it is
-	 * the lookup of one of them that asks for this, and waits.
+	 * Mounted while the cache is there: the mount has a reference, and who calls this. Else a
+	 * file of it does, which may have been written to before.
 	 */
-	vol->sees_all = !atomic_read(&vcookie->n_cookies);
-	if (!vol->sees_all)
-		count_since(vol, cache->first_epoch);
+	vol->sees_all = refcount_read(&vcookie->ref) <= 2;
+	/* Of a mount that was there before, but came and went unseen, the next one is a witness. */
+	if ((!vol->sees_all || READ_ONCE(cache->found_mounts)) &&
+	    cachet_changes_may_hide(vcookie->key))
+		raise_since(vol, cachet_epoch_generation(cache->first_epoch));
 	mutex_lock(&cache->volume_lock);
 	err = try_record(vol);
 	if (err)
 		pr_warn_ratelimited("%s: volume '%s' is not cached for now: %s (%d)\n",
 				    cache->super.tag, vcookie->key + 1, why_not(err), err);
 	list_add(&vol->link, &cache->volumes);
+	atomic_inc(&cache->nr_volumes);
 	mutex_unlock(&cache->volume_lock);
 
 	vcookie->cache_priv = vol;
@@ -312,12 +320,12 @@ void cachet_volume_acquire(struct fscache_volume *vcookie)
  * cachet_volume_missed - files of a volume may change from now on, and the cache is not told
  * @vol: volume
  *
- * Any context.
+ * May sleep.
  */
 void cachet_volume_missed(struct cachet_volume *vol)
 {
 	WRITE_ONCE(vol->sees_all, false);
-	count_since(vol, READ_ONCE(vol->cache->epoch) + 1);
+	doubt(vol);
 	if (READ_ONCE(vol->since) > READ_ONCE(vol->since_kept))
 		cachet_commit_soon(vol->cache);
 }
@@ -329,20 +337,20 @@ static int amend(struct cachet_volume *vol, bool invalidate)
 	const u8 *key = vol->vcookie->key;
 	u64 since = READ_ONCE(vol->since);
 	struct cachet_volume_data *v;
-	bool found;
+	bool found = false;
 	int slot, err = 0;
 
 	v = kmalloc(sizeof(*v), GFP_NOFS);
 	if (!v)
 		return -ENOMEM;
 	slot = slot_find(cache, key + 1, key[0], v, &found);
-	if (found) {
+	if (slot < 0) {
+		err = slot == -ENOSPC ? 0 : slot;
+	} else if (found) {
 		v->since = max(v->since, since);
 		if (invalidate)
 			v->generation = cachet_new_generation(cache);
 		err = slot_write(cache, slot, v);
-	} else if (slot < 0 && slot != -ENOSPC) {
-		err = slot;
 	}
 	kfree(v);
 	if (!err)
@@ -350,20 +358,30 @@ static int amend(struct cachet_volume *vol, bool invalidate)
 	return err;
 }
 
-/*
- * What is known of a volume goes to the table: now, or the next mount would read what is void.
- * As with write_empty_head(), the index can't be relied on if it can't. Under volume_lock.
- */
-static void keep(struct cachet_volume *vol, bool invalidate)
+/* What is known of a volume goes to the table, if it is not there yet. Under volume_lock. */
+static int keep(struct cachet_volume *vol, bool invalidate)
 {
+	if (cachet_cache_out(vol->cache) ||
+	    (!invalidate && READ_ONCE(vol->since) <= vol->since_kept))
+		return 0;
+	return amend(vol, invalidate);
+}
+
+/*
+ * The same for one that goes: now, or the next mount would read what is void. As with
+ * write_empty_head(), the index can't be relied on if it can't.
+ */
+static void keep_last(struct cachet_volume *vol)
+{
+	bool invalidate = test_bit(FSCACHE_VOLUME_INVALIDATE, &vol->vcookie->flags);
 	unsigned int tries;
 	int ret = 0;
 
-	if (cachet_cache_out(vol->cache) ||
-	    (!invalidate && READ_ONCE(vol->since) <= vol->since_kept))
-		return;
+	/* Of what went past the cache while it was on its way out it was not told. */
+	if (test_bit(CACHET_CACHE_LEAVING, &vol->cache->flags))
+		doubt(vol);
 	for (tries = 0; tries < CACHET_MEMORY_TRIES; tries++) {
-		ret = amend(vol, invalidate);
+		ret = keep(vol, invalidate);
 		if (ret != -ENOMEM)
 			break;
 		memalloc_retry_wait(GFP_NOFS);
@@ -376,22 +394,30 @@ static void keep(struct cachet_volume *vol, bool invalidate)
  * cachet_volume_keep_all - before a commit: it is to have what is known of the volumes
  * @cache: attached
  *
- * Takes volume_lock. May put the cache out of service.
+ * Takes volume_lock. May put the cache out of service. Return: 0; -ENOMEM: to be tried again.
  */
-void cachet_volume_keep_all(struct cachet_cache *cache)
+int cachet_volume_keep_all(struct cachet_cache *cache)
 {
 	struct cachet_volume *vol;
+	int ret = 0;
 
 	mutex_lock(&cache->volume_lock);
-	list_for_each_entry(vol, &cache->volumes, link)
-		keep(vol, false);
+	list_for_each_entry(vol, &cache->volumes, link) {
+		ret = keep(vol, false);
+		if (ret)
+			break;
+	}
 	mutex_unlock(&cache->volume_lock);
+	if (ret && ret != -ENOMEM)
+		cachet_io_error(cache, CACHET_IO_INDEX_WRITE, ret);
+	return ret;
 }
 
 static void release(struct cachet_volume *vol)
 {
 	trace_cachet_volume(vol->cache, vol->id, vol->generation, false);
 	vol->vcookie->cache_priv = NULL;
+	atomic_dec(&vol->cache->nr_volumes);
 	kfree(vol);
 }
 
@@ -409,7 +435,7 @@ void cachet_volume_free(struct fscache_volume *vcookie)
 	cache = vol->cache;
 	mutex_lock(&cache->volume_lock);
 	list_del_init(&vol->link);
-	keep(vol, test_bit(FSCACHE_VOLUME_INVALIDATE, &vcookie->flags));
+	keep_last(vol);
 	/* Under the lock: a detach that finds the list empty lets the cache go. */
 	release(vol);
 	mutex_unlock(&cache->volume_lock);
@@ -473,8 +499,7 @@ void cachet_volume_free_all(struct cachet_cache *cache)
 		struct fscache_volume *vcookie = vol->vcookie;
 
 		mutex_lock(&cache->volume_lock);
-		count_since(vol, READ_ONCE(cache->epoch) + 1);
-		keep(vol, false);
+		keep_last(vol);
 		mutex_unlock(&cache->volume_lock);
 		release(vol);
 		fscache_put_volume(vcookie, fscache_volume_put_withdraw);

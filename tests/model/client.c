@@ -116,6 +116,7 @@ void client_volume(void)
 	memset(&volume, 0, sizeof(volume));
 	volume.cache = &fscache;
 	volume.key = volume_key;
+	refcount_set(&volume.ref, 2);	/* A mount's, and who asks for it */
 	cachet_volume_acquire(&volume);
 	if (!volume.cache_priv)
 		model_fail("no place for the volume");

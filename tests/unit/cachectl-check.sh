@@ -152,7 +152,7 @@ breaks 'volume slot 0: the same volume' '' volume_twice
 counts volumes 3
 breaks 'volume slot 3: of a generation that never was' '' volume_future
 counts volumes 3
-breaks 'volume slot 3: since an epoch that never was' '' volume_void_later
+breaks 'volume slot 3: since a generation that never was' '' volume_void_later
 counts volumes 3
 fresh fill volume_void
 run 0 "$cachectl" check --json "$tmp/c"

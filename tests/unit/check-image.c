@@ -387,7 +387,7 @@ static void volume_since(u64 after)
 {
 	struct cachet_volume_data v = {
 		.epoch = EPOCH, .id = 4, .generation = 5 << 24,
-		.since = EPOCH + after,
+		.since = (EPOCH + after) << 24,
 	};
 
 	put_volume_data(3, &v, "9p,four");
@@ -395,12 +395,12 @@ static void volume_since(u64 after)
 
 static void volume_void(void)
 {
-	volume_since(1);
+	volume_since(0);
 }
 
 static void volume_void_later(void)
 {
-	volume_since(2);
+	volume_since(1);
 }
 
 static void volume_id(void)

@@ -383,6 +383,8 @@ static void object_checks(void **state)
 	TRY(0, GOOD, o->size = cpu_to_le64((1ull << 63) - 1));
 	TRY(0, "object: bad size", o->size = cpu_to_le64(1ull << 63));
 	TRY(0, "object: bad size", o->size = cpu_to_le64(~0ull));
+	TRY(0, GOOD, o->acked = cpu_to_le32(~0u - 1));
+	TRY(0, "object: bad session", o->acked = cpu_to_le32(~0u));
 	TRY(0, bounds, o->extent.generation = 0);
 	TRY(0, bounds, o->extent.len = 0);
 	/* Blocks of 2^18 bytes: 64 pages. */

@@ -10,8 +10,7 @@
 # many lengths, around the ends of queues above all, and second parts that begin there.
 # Every byte is right, and KASAN has nothing to say.
 #
-# What is read of SMB and 9p is copied to the cache from memory, and a folio whole of which one
-# page was asked of the server: what of it was cached is not lost to that, and then all is there.
+# What is read of SMB and 9p is copied to the cache from memory: what was there is not lost to that.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -77,7 +76,8 @@ all_in_pieces() {
 	cachectl detach "$name"
 }
 
-all_in_pieces nfs -t nfs -o "$NFS_OPTIONS" 127.0.0.1:/dir
+all_in_pieces nfs -t nfs4 \
+	-o vers=4.2,addr=127.0.0.1,clientaddr=127.0.0.1,nosharecache,fsc 127.0.0.1:/dir
 all_in_pieces smb -t cifs -o guest,vers=3.1.1,fsc,cache=strict,ip=127.0.0.1 //127.0.0.1/dir
 all_in_pieces 9p -t 9p \
 	-o trans=tcp,version=9p2000.L,aname=/mnt/server/dir,uname=root,access=client,cache=fscache,ignoreqv \

@@ -46,7 +46,7 @@ never=(
 	'^cachet_index_(put|replace|drop) kmem_cache_alloc'
 	'^cachet_seg_write_dirty kmem_cache_alloc'
 	# __GFP_NOFAIL: fscache has no way to be told.
-	'^cachet_volume_(acquire|free) __kmalloc'
+	'^cachet_volume_acquire __kmalloc'
 	# Replaces an entry, for which there is a place.
 	'^cachet_asked_take __xa_store'
 	# Takes a part of a chunk that is there; one in hundreds of attaches needs a new one.
@@ -263,7 +263,10 @@ life() {
 	life_of_9p
 	if attached; then
 		bad_sectors
+		# A mount of 9p that stays is to be remembered.
+		mount_9p
 		may_fail cachectl detach oom
+		try_umount /mnt/9p
 	fi
 }
 

@@ -62,10 +62,14 @@ stop() {
 
 # Nor does who reads what is not cached wait for the freeze: parts of blocks, and more than the
 # sealer has buffers for; nor who reads a file of 9p once more, of which something is forgotten.
-mkdir -p /mnt/9p
-mount -t 9p -o trans=tcp,version=9p2000.L,aname=/mnt/server/dir,uname=root,access=client,cache=fscache,ignoreqv \
-	127.0.0.1 /mnt/9p
-at_exit try_umount /mnt/9p
+# mount_9p DIR WHERE
+mount_9p() {
+	mkdir -p "$2"
+	mount -t 9p -o "trans=tcp,version=9p2000.L,aname=$1,uname=root,access=client,cache=fscache,ignoreqv" \
+		127.0.0.1 "$2"
+	at_exit try_umount "$2"
+}
+mount_9p /mnt/server/dir /mnt/9p
 for file in cached cut written; do
 	assert_same /mnt/9p/$file /mnt/server/dir/$file
 done
@@ -97,7 +101,16 @@ timeout 60 cat /mnt/net/whole >/dev/null || fail "whole blocks that are not cach
 workers_stuck() { ps -e -o stat=,comm= | awk '/^D.* kworker\/u.*events_unbound/'; }
 none_stuck() { [ -z "$(workers_stuck)" ]; }
 wait_until 10 none_stuck || fail "workers wait for the freeze: $(workers_stuck | head -n 3)"
+# A volume that is new waits, to be recorded; who asks how the cache is does not.
+mount_9p /mnt/server /mnt/9p-new
+cat /mnt/9p-new/dir/cached >/run/new &
+reader=$!
+sleep 1
+timeout 20 cachectl status a >/dev/null || fail "status, while a volume waits: exit code $?"
 thaw
+wait $reader || fail "who read from a new volume: exit code $?"
+assert_same /run/new /mnt/server/dir/cached "new volume"
+try_umount /mnt/9p-new
 wait $writer || fail "who wrote to a file of 9p: exit code $?: $(cat /run/dd)"
 echo 1 >/proc/sys/vm/drop_caches
 for file in cut written; do

@@ -165,9 +165,8 @@ static const char *volume_problem(const struct check *ck, enum cachet_slot slot,
 		return "of an epoch that never was";
 	if (info->generation >> 24 > ck->last_epoch)
 		return "of a generation that never was";
-	/* Of the epoch that comes next, if all before is in doubt */
-	if (info->since > ck->last_epoch + 1)
-		return "since an epoch that never was";
+	if (info->since >> 24 > ck->last_epoch)
+		return "since a generation that never was";
 	/* After a crash an attach skips as many ids */
 	if (info->id >= super->next_volume + (ck->crashed ? super->geo.nr_volumes : 0))
 		return "of an id that was never given out";

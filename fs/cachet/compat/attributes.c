@@ -135,11 +135,16 @@ bool cachet_attributes_hold(struct cachet_obj *obj, struct inode *inode, loff_t 
  * cachet_changes_are_told - does a network filesystem say what becomes of an open file?
  * @key: of its volume, the first byte is its length
  *
+ * cifs not: see cifs_hold(). The client of AFS finds that another one has written between two of
+ * its own stores when it is opened next, or never, if it leaves memory before; and by then the
+ * version that it told fscache is that of both.
+ *
  * Any context.
  */
 bool cachet_changes_are_told(const u8 *key)
 {
-	return key[0] < 5 || memcmp(key + 1, "cifs,", 5);
+	return (key[0] < 5 || memcmp(key + 1, "cifs,", 5)) &&
+		(key[0] < 4 || memcmp(key + 1, "afs,", 4));
 }
 
 /**

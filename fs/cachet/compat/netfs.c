@@ -287,10 +287,6 @@ static enum netfs_io_source netfs_prepare_read(struct netfs_io_subrequest *subre
 	present = cachet_read_present(obj, page, nr, &run);
 	fit_piece(subreq, nr, &present, &run);
 	if (present && subreq->len >= run << CACHET_PAGE_SHIFT) {
-		/* With what the server is asked for the folio is copied that both are in. */
-		if ((run < nr || subreq->start > subreq->rreq->start) &&
-		    !test_bit(NETFS_RREQ_USE_PGPRIV2, &subreq->rreq->flags))
-			cachet_asked_note(obj, seq, page, run);
 		subreq->len = run << CACHET_PAGE_SHIFT;
 		cachet_count(obj->cache, read_hits);
 		trace_cachet_read(obj, page, run, CACHET_READ_PRESENT);
@@ -521,7 +517,9 @@ static void netfs_issue_write(struct netfs_io_subrequest *subreq)
 	if (tail) {
 		size_t need = CACHET_PAGE_BYTES - tail;
 
-		if (start + len == wreq->i_size && stream->submit_extendable_to >= need) {
+		/* But not by O_SYNC: what was stored there, by a mapping, is still there. */
+		if (wreq->origin != NETFS_WRITETHROUGH && start + len == wreq->i_size &&
+		    stream->submit_extendable_to >= need) {
 			len += need;
 			subreq->len += need;
 			subreq->io_iter.count += need;
@@ -639,6 +637,7 @@ static const struct netfs_cache_ops netfs_ops = {
 
 static bool begin_operation(struct netfs_cache_resources *cres, enum fscache_want_state want)
 {
+	const struct fscache_cookie *cookie = cres->cache_priv;
 	struct cachet_obj *obj = cres_obj(cres);
 
 	if (!obj)
@@ -646,6 +645,13 @@ static bool begin_operation(struct netfs_cache_resources *cres, enum fscache_wan
 	if (!cres->cache_priv2) {
 		cres->ops = &netfs_ops;
 		cres->cache_priv2 = seq_to_priv(cachet_object_begin(obj));
+		/* Since fscache looked, who writes directly has emptied it, and is writing. */
+		if (test_bit(FSCACHE_COOKIE_DISABLED, &cookie->flags)) {
+			count_out(cres, obj);
+			cres->cache_priv2 = NULL;
+			cres->ops = NULL;
+			return false;
+		}
 	}
 	return true;
 }

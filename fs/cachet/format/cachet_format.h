@@ -159,7 +159,7 @@ struct cachet_volume_rec {
 	__u8	reserved0;
 	__u8	key[256];		/* The fscache volume key, NUL-padded */
 	__u8	coherency[160];		/* The fscache volume's coherency data */
-	__le64	since;			/* Objects of generations of an epoch before count no more */
+	__le64	since;			/* Objects of earlier generations count no more */
 	__u8	reserved[48];
 };
 #define CACHET_VOLUME_COHERENCY_BYTES 160

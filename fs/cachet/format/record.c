@@ -216,6 +216,9 @@ static const char *check_object(const struct cachet_object *o, const struct cach
 		return "object: reserved bytes in use";
 	if (le64_to_cpu(o->size) >> 63)
 		return "object: bad size";
+	/* The session after it must have a number. */
+	if (o->acked == cpu_to_le32(~0u))
+		return "object: bad session";
 	if (check_extents(&o->extent, o->rec.nr, g, 1u << (o->block_shift - CACHET_PAGE_SHIFT)))
 		return "object: extent out of bounds";
 	return NULL;

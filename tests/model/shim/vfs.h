@@ -146,14 +146,14 @@ int vfs_fsync(struct file *file, int datasync);
 /* ---- fscache ---- */
 
 struct kobject { int unused; };
-struct fscache_cache { void *cache_priv; int nr_objects; };
+struct fscache_cache { void *cache_priv; int nr_objects; atomic_t n_volumes; };
 
 struct fscache_volume {
 	struct fscache_cache *cache;
 	void *cache_priv;
 	u8 *key;			/* Its length, then the bytes */
 	atomic_t n_accesses;
-	atomic_t n_cookies;
+	refcount_t ref;
 	unsigned long flags;
 #define FSCACHE_VOLUME_INVALIDATE	0
 	u8 coherency_len;
