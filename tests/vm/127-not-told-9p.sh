@@ -204,6 +204,36 @@ cachectl attach "$(cachet_dir left)"
 remount	# It has opened nothing
 same born "written by a mount that came while there was no cache, read by the next one"
 
+# --- while a detach waits, for another server that does not answer ---
+p9_serve_at 565
+go_on() { kill -CONT "$DIOD" 2>/dev/null || true; }
+at_exit go_on
+mkdir /mnt/stuck
+mount -t 9p -o trans=tcp,port=565,version=9p2000.L,aname=/mnt/server,uname=root,access=client,cache=fscache,ignoreqv \
+	127.0.0.1 /mnt/stuck
+at_exit try_umount /mnt/stuck
+cached leaving
+exec 6</mnt/stuck/dir/away
+kill -STOP "$DIOD"
+cat <&6 >/run/stuck &
+reader=$!
+exec 6<&-
+sleep 1
+cachectl detach left &
+detach=$!
+sleep 1
+write_in_place leaving
+/run/net-umount
+kill -0 $detach 2>/dev/null || fail "the detach has not waited"
+go_on
+wait $detach || fail "the detach that had to wait: exit code $?"
+wait $reader
+assert_same /run/stuck /mnt/server/dir/away "read from the server that did not answer"
+try_umount /mnt/stuck
+cachectl attach "$(cachet_dir left)"
+/run/net-mount
+same leaving "written while a detach waited, by a mount that went meanwhile"
+
 # --- while its lookup fails: of the next one nothing can be seen, either ---
 # unseen NAME: its lookup fails, and it is written to.
 unseen() {
@@ -254,4 +284,4 @@ same dirty "written before a detach"
 /run/net-umount
 cachectl detach left
 cachectl check --digests "$(cachet_dir left)"
-cases 21 "files"
+cases 22 "files"

@@ -18,7 +18,7 @@ for ((i = 0; i < 9; i++)); do
 	random_file "/mnt/server/tree/f$i" 1M "1$i"
 done
 p9_serve
-diod=$(pgrep -x diod | head -n 1)
+diod=$DIOD
 nfs_export tree /mnt/server/tree
 cachet_new one 64M
 net_mount_as -t 9p \

@@ -47,12 +47,16 @@ smb_share() {
 }
 
 # p9_serve: all directories, by diod: aname=DIR says which.
-p9_serve() {
+p9_serve() { p9_serve_at 564; }
+
+# p9_serve_at PORT: the same, at another port. $DIOD is the server's process.
+p9_serve_at() {
 	modprobe 9p 2>/dev/null || true
-	setsid diod --foreground --no-auth --no-userdb --export-all --listen=127.0.0.1:564 \
-		>/run/vm-diod.out 2>&1 </dev/null &
-	at_exit end_server $!
-	wait_until 20 port_open 564 || fail "diod: $(cat /run/vm-diod.out)"
+	setsid diod --foreground --no-auth --no-userdb --export-all "--listen=127.0.0.1:$1" \
+		>"/run/vm-diod.$1" 2>&1 </dev/null &
+	DIOD=$!
+	at_exit end_server $DIOD
+	wait_until 20 port_open "$1" || fail "diod: $(cat "/run/vm-diod.$1")"
 }
 
 port_open() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
