@@ -413,7 +413,6 @@ static inline u64 cachet_epoch_generation(u64 epoch)
 	return epoch << 24;
 }
 
-
 /* Pages of a block that the file has. */
 static inline u32 cachet_block_expected(const struct cachet_obj *obj, loff_t size, u32 block)
 {

@@ -192,7 +192,8 @@ u64 cachet_new_generation(struct cachet_cache *cache)
 	u64 generation;
 
 	down_read(&cache->epoch_sem);
-	generation = cachet_epoch_generation(cache->epoch) | (atomic64_inc_return(&cache->generations) & 0xffffff);
+	generation = cachet_epoch_generation(cache->epoch) |
+		(atomic64_inc_return(&cache->generations) & 0xffffff);
 	up_read(&cache->epoch_sem);
 	return generation;
 }

@@ -160,6 +160,14 @@ event 11 9 one
 run 0 "$cachectl" events one
 says out "(8 events lost"
 says out "the summary of a segment at byte 0 of data is damaged"
+event 12 5 one
+event 20 5 two
+run 0 "$cachectl" events one
+says out "(7 events lost"
+event 21 5 one
+event 30 5 two
+run 0 "$cachectl" events --json one
+says out '"lost_before":8'
 exec 9>&-
 # What users call their files
 odd=$tmp/$'n\xc3\xbc\xff\033[7m'

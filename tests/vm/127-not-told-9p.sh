@@ -115,16 +115,6 @@ assert_same /mnt/net/kept /mnt/server/dir/kept
 # Of a file that is used again its last page is asked for once more.
 assert_ge "$(stat_of /mnt/net/kept cached_bytes)" $(((2 << 20) - 4096)) "kept: bytes that are cached"
 
-# --- stored behind the end by a mapping, and the page written through by O_SYNC ---
-random_file /mnt/server/dir/behind 5000 77
-xfs_io -s -c 'mmap -rw 0 8192' -c 'mwrite -S 0x58 5500 10' -c 'pwrite -q -S 0x61 4990 10' /mnt/net/behind
-drop_caches
-printf x | dd of=/mnt/net/behind bs=1 seek=100000 conv=notrunc status=none
-dd if=/mnt/net/behind of=/run/behind bs=1 skip=5000 count=3192 status=none
-cmp -n 3192 /run/behind /dev/zero || fail "behind: what was stored behind the end comes up as the file grows"
-sync
-same behind "stored behind the end"
-
 # --- another file, with the number of one that is gone ---
 for try in {1..20}; do
 	cached gone
@@ -284,4 +274,4 @@ same dirty "written before a detach"
 /run/net-umount
 cachectl detach left
 cachectl check --digests "$(cachet_dir left)"
-cases 22 "files"
+cases 21 "files"

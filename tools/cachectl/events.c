@@ -60,12 +60,31 @@ static int event_json(const struct cachet_event *event, u64 lost)
 	return json_print("events", obj, true);
 }
 
+static void lost_print(u64 lost)
+{
+	printf("(%" PRIu64 " events lost: they came faster than they were read)\n", lost);
+}
+
+/* Those that nothing of this cache came after. */
+static int lost_last(const struct events_args *args, u64 lost)
+{
+	struct json_object *obj;
+
+	if (!args->json) {
+		lost_print(lost);
+		return output_done("events");
+	}
+	obj = json_object_new_object();
+	cachet_json_add_u64(obj, "lost_before", lost);
+	return json_print("events", obj, true);
+}
+
 static int event_print(const struct cachet_event *event, u64 lost)
 {
 	char text[CACHET_EVENT_TEXT_BYTES], time[CACHET_TIME_TEXT_BYTES];
 
 	if (lost)
-		printf("(%" PRIu64 " events lost: they came faster than they were read)\n", lost);
+		lost_print(lost);
 	printf("%s.%03llu  %-12s %s\n", cachet_time_text(event->time_ns / 1000000000u, time),
 	       ULL(event->time_ns / 1000000u % 1000u), event->tag,
 	       cachet_event_text(event, text));
@@ -107,6 +126,8 @@ int cmd_events(int argc, char **argv)
 		rc = args.json ? event_json(&event, lost) : event_print(&event, lost);
 		lost = 0;
 	}
+	if (!rc && lost)
+		rc = lost_last(&args, lost);
 	if (dev >= 0)
 		close(dev);
 	return rc;
