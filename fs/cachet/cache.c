@@ -650,6 +650,7 @@ static int detach(struct cachet_cache *cache)
 	struct fscache_cache *fscache = cache->fscache;
 	int ret;
 
+	cachet_volume_leave_all(cache);
 	fscache_withdraw_cache(fscache);
 	cachet_volume_withdraw_all(cache);
 	withdraw_objects(cache);

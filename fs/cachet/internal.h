@@ -289,6 +289,7 @@ struct cachet_volume {
 	u32	slot;			/* In the volume table; ~0: not recorded */
 	u32	last_use;		/* Seconds since 1970 */
 	u8	block_shift;		/* 0: the cache's */
+	bool	left;			/* Its mount was gone before a detach began */
 	bool	withdrawn;		/* No lookup begins any more */
 	bool	sees_all;		/* No file of it was in use without the cache being told */
 	u64	since;			/* Objects of earlier generations count no more */
@@ -303,6 +304,7 @@ void cachet_volume_free(struct fscache_volume *vcookie);
 int cachet_volume_keep_all(struct cachet_cache *cache);
 int cachet_volume_set_block(struct cachet_cache *cache, u64 id, u8 shift);
 int cachet_volume_next(struct cachet_cache *cache, u64 after, struct cachet_volume_info *ret);
+void cachet_volume_leave_all(struct cachet_cache *cache);
 void cachet_volume_withdraw_all(struct cachet_cache *cache);
 void cachet_volume_free_all(struct cachet_cache *cache);
 u8 cachet_volume_block_shift(const struct cachet_volume *vol);

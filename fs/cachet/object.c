@@ -699,6 +699,8 @@ void cachet_object_begin_session(struct cachet_obj *obj)
 {
 	mutex_lock(&obj->lock);
 	if (!obj->session) {
+		if (obj->acked >= U32_MAX - 1)	/* Of a forged head: each is to have a number */
+			cachet_object_drop(obj);
 		obj->session = obj->acked + 1;
 		obj->told = 0;
 		if (obj->flags & CACHET_OBJ_HEAD)

@@ -560,7 +560,7 @@ static int drain(struct cachet_cache *cache)
  *
  * But for those of files that are being written to. Takes seal_sem, and then commit_lock: some
  * wait for a commit. Return: 0; -ESHUTDOWN: it is being detached; -EINTR: a fatal signal; -EIO:
- * the cache is or went out of service.
+ * the cache is or went out of service; -ENOMEM: as cachet_commit().
  */
 int cachet_seal_drain(struct cachet_cache *cache)
 {

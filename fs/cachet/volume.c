@@ -378,7 +378,7 @@ static void keep_last(struct cachet_volume *vol)
 	int ret = 0;
 
 	/* Of what went past the cache while it was on its way out it was not told. */
-	if (test_bit(CACHET_CACHE_LEAVING, &vol->cache->flags))
+	if (test_bit(CACHET_CACHE_LEAVING, &vol->cache->flags) && !vol->left)
 		doubt(vol);
 	for (tries = 0; tries < CACHET_MEMORY_TRIES; tries++) {
 		ret = keep(vol, invalidate);
@@ -465,6 +465,22 @@ again:
 	}
 	mutex_unlock(&cache->volume_lock);
 	return NULL;
+}
+
+/**
+ * cachet_volume_leave_all - detach: whose mount is gone was heard to its end
+ * @cache: LEAVING; fscache_withdraw_cache() has not been called yet
+ *
+ * Workers may have to do with its files still. Takes volume_lock.
+ */
+void cachet_volume_leave_all(struct cachet_cache *cache)
+{
+	struct cachet_volume *vol;
+
+	mutex_lock(&cache->volume_lock);
+	list_for_each_entry(vol, &cache->volumes, link)
+		vol->left = test_bit(FSCACHE_VOLUME_RELINQUISHED, &vol->vcookie->flags);
+	mutex_unlock(&cache->volume_lock);
 }
 
 /**

@@ -9,7 +9,7 @@
 # a session there, though nobody tells the cache so again: else what the server may not have
 # got would count after a crash (invariants 1, 10).
 #
-# Of 9p what was cached by an attach before this one counts for mounts that came later.
+# Of 9p what was cached by an attach before this one counts if no mount was there in between.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -89,3 +89,18 @@ dirty() {
 dirty without
 dirty before
 dirty after
+
+# --- a mount that came after the attach, and is gone before the detach: all counts ---
+/run/net-umount
+cachectl detach copied
+cachectl attach "$(cachet_dir copied)"
+/run/net-mount
+assert_same /mnt/net/read /mnt/server/dir/read
+sync
+/run/net-umount
+cachectl detach copied
+cachectl attach "$(cachet_dir copied)"
+/run/net-mount
+assert_same /mnt/net/read /mnt/server/dir/read
+assert_eq "$(counter copied lookups_stale)" 0 "files that count no more, of a mount that was heard"
+assert_eq "$(counter copied read_misses)" 0 "reads of the server, of a mount that was heard"

@@ -197,21 +197,23 @@ same born "written by a mount that came while there was no cache, read by the ne
 # --- while a detach waits, for another server that does not answer ---
 p9_serve_at 565
 go_on() { kill -CONT "$DIOD" 2>/dev/null || true; }
-at_exit go_on
 mkdir /mnt/stuck
 mount -t 9p -o trans=tcp,port=565,version=9p2000.L,aname=/mnt/server,uname=root,access=client,cache=fscache,ignoreqv \
 	127.0.0.1 /mnt/stuck
 at_exit try_umount /mnt/stuck
+at_exit go_on
 cached leaving
 exec 6</mnt/stuck/dir/away
 kill -STOP "$DIOD"
 cat <&6 >/run/stuck &
 reader=$!
 exec 6<&-
-sleep 1
+sleep $((2 * VM_FACTOR))
 cachectl detach left &
 detach=$!
-sleep 1
+leaving() { [ "$(status_of left leaving)" = true ]; }
+wait_until 20 leaving || fail "the detach has not begun, or not waited"
+sleep "$VM_FACTOR"	# That it has told fscache
 write_in_place leaving
 /run/net-umount
 kill -0 $detach 2>/dev/null || fail "the detach has not waited"

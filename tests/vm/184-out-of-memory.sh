@@ -10,8 +10,8 @@
 # filled, read, written to, sealed, pinned, swept, culled, committed, scrubbed, asked and
 # detached, and places of its disk can't be read. The mounts never notice: all bytes are
 # right and all writes arrive. A command may fail, and says that memory is short. The cache
-# is not taken out of service for one failure; it is when a file that was invalidated can't
-# be emptied on disk, for good. Afterwards all works again. Before that each allocation of
+# is not taken out of service for one failure; it is when a file that is to be emptied, or a
+# volume that is to be doubted, can't be on disk, for good. Afterwards all works again. Before that each allocation of
 # insmod fails in turn: then the module is not there, or works.
 #
 # The places come from the disassembly: the return address of each call to an

@@ -105,8 +105,13 @@ wait_until 10 none_stuck || fail "workers wait for the freeze: $(workers_stuck |
 mount_9p /mnt/server /mnt/9p-new
 cat /mnt/9p-new/dir/cached >/run/new &
 reader=$!
-sleep 1
-timeout 20 cachectl status a >/dev/null || fail "status, while a volume waits: exit code $?"
+volumes_wait() {
+	cachectl volumes a >/dev/null &
+	sleep 2
+	kill -0 $! 2>/dev/null
+}
+wait_until 30 volumes_wait || fail "who asks for the volumes does not wait for the one that is new"
+timeout 60 cachectl status a >/dev/null || fail "status, while a volume waits: exit code $?"
 thaw
 wait $reader || fail "who read from a new volume: exit code $?"
 assert_same /run/new /mnt/server/dir/cached "new volume"

@@ -156,6 +156,7 @@ struct fscache_volume {
 	refcount_t ref;
 	unsigned long flags;
 #define FSCACHE_VOLUME_INVALIDATE	0
+#define FSCACHE_VOLUME_RELINQUISHED	1
 	u8 coherency_len;
 	u8 coherency[8];
 };
