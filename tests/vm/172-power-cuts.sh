@@ -102,9 +102,17 @@ if [ "$PHASE" = 1 ]; then
 	cachectl sync cut
 else
 	missed=$(counter cut bytes_missed)
+	pinned() { cachectl stat --json "$1" | json_value pinned_bytes; }
 	for file in "${!kept[@]}"; do
-		cachectl stat --json "$file" >/run/stat
-		assert_eq "$(json_value pinned_bytes </run/stat)" \
+		# A detach that finds a mount of 9p leaves its files in doubt: the pin stays, and what it
+		# keeps comes anew (Documentation/reliability.rst).
+		if [ $((PHASE % 4)) = 0 ] && [ "$file" = /mnt/9p/keep ] && [ "$(pinned "$file")" = 0 ]; then
+			before=$(counter cut bytes_missed)
+			assert_same "$file" "${kept[$file]}" "cut $((PHASE - 1)): $file, anew"
+			drop_caches
+			missed=$((missed + $(counter cut bytes_missed) - before))
+		fi
+		assert_eq "$(pinned "$file")" \
 			$((($(stat -c %s "${kept[$file]}") + 4095) / 4096 * 4096)) "cut $((PHASE - 1)): $file: bytes pinned"
 		assert_same "$file" "${kept[$file]}" "cut $((PHASE - 1)): $file"
 	done
