@@ -182,7 +182,7 @@ struct cachet_cache {
 	enum cachet_verify verify;	/* Which sealed blocks are compared when read */
 	unsigned long	*verified;	/* With ONCE: by page of data */
 	bool		crashed;	/* Was not detached in order before */
-	bool		found_mounts;	/* When it was attached, with nothing to tell it till then */
+	bool		found_mounts;	/* There were some, of any volume, when it was attached */
 	unsigned int	commit_ms;
 	unsigned long	flags;
 #define CACHET_CACHE_OUT	0	/* Out of service: an I/O error */

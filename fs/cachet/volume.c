@@ -298,7 +298,7 @@ void cachet_volume_acquire(struct fscache_volume *vcookie)
 	 * file of it does, which may have been written to before.
 	 */
 	vol->sees_all = refcount_read(&vcookie->ref) <= 2;
-	/* Of a mount that was there before, but came and went unseen, the next one is a witness. */
+	/* And a mount that was there at the attach may have gone since, with nothing looked up. */
 	if ((!vol->sees_all || READ_ONCE(cache->found_mounts)) &&
 	    cachet_changes_may_hide(vcookie->key))
 		raise_since(vol, cachet_epoch_generation(cache->first_epoch));
