@@ -102,7 +102,7 @@ enum cachet_limits {
 	CACHET_EVENTS		= 256,	/* For a reader that is away for a while */
 	/* What must not fail for want of memory: each waits for a tick or more. */
 	CACHET_MEMORY_TRIES	= 10,
-	/* Segments that are passed over for having been read, under a spinlock, to find one. */
+	/* Segments that are passed over, under a spinlock, to find a cold one. */
 	CACHET_CHANCES		= 64,
 };
 
@@ -135,6 +135,7 @@ struct cachet_seg {
 	u32	used;			/* Pages appended */
 	u32	live;			/* Pages that records point to; a hint */
 	u32	last_use;		/* Seconds since 1970 */
+	u32	closing;		/* nr_closings when it was closed; 0: before the attach */
 	u8	state;			/* enum cachet_seg_state */
 	u8	class;			/* enum cachet_segment_class */
 	u8	referenced;		/* Read since reuse last looked */
@@ -211,6 +212,7 @@ struct cachet_cache {
 	struct list_head closed;	/* Of the ordinary class; coldest first, roughly */
 	u32		nr_free;
 	u32		nr_freeing;
+	u32		nr_closings;	/* How many were closed since the attach */
 	u32		nr_open;
 	u32		nr_pinned;	/* Of the pinned class, open or closed */
 	struct cachet_open *open[CACHET_NR_CLASSES]; /* Where fills go, or NULL */

@@ -514,8 +514,10 @@ static void close_work(struct work_struct *work)
 	if (written)
 		seg->flags |= CACHET_SEG_SUMMARY;
 	/* Detaching leaves it open on disk, to be gone on with. */
-	if (open->full)
+	if (open->full) {
 		list_closed(cache, seg);
+		seg->closing = ++cache->nr_closings;
+	}
 	mark_dirty(seg);
 	cache->nr_open--;
 	spin_unlock(&cache->log_lock);

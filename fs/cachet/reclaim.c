@@ -8,7 +8,10 @@
  * and the last reader has left.
  *
  * The closed segments that are not pinned stand in a list, coldest first; one that was read since it
- * was last looked at goes to the end instead (second chance, CLOCK). O(1) each.
+ * was last looked at goes to the end instead (second chance, CLOCK). O(1) each. So do those that
+ * were closed last, as many as are kept free: where all others are read again and again, they
+ * would be the first to go, before anybody could come for them once more. (What is new has its
+ * time in S3-FIFO, too: its small queue. Yang et al., SOSP 2023.)
  */
 #include "internal.h"
 #include "trace.h"
@@ -25,22 +28,27 @@ u32 cachet_reclaim_target(const struct cachet_cache *cache)
 	return clamp(cache->geo.nr_segments / 16, 2u, 64u);
 }
 
+/* Was it closed just now? */
+static bool just_closed(const struct cachet_cache *cache, const struct cachet_seg *seg)
+{
+	return seg->closing && seg->live &&
+		cache->nr_closings - seg->closing < cachet_reclaim_target(cache);
+}
+
 /* The coldest closed segment. Under log_lock. Return: NULL if there is none. */
 static struct cachet_seg *coldest(struct cachet_cache *cache)
 {
-	struct cachet_seg *seg, *next;
-	unsigned int pass, chances = 0;
+	struct cachet_seg *seg;
+	unsigned int chances;
 
-	/* The second pass finds one if the first only cleared marks. */
-	for (pass = 0; pass < 2; pass++) {
-		list_for_each_entry_safe(seg, next, &cache->closed, link) {
-			if (!READ_ONCE(seg->referenced) || ++chances > CACHET_CHANCES)
-				return seg;
-			seg->referenced = 0;
-			list_move_tail(&seg->link, &cache->closed);
-		}
+	for (chances = 0; ; chances++) {
+		seg = list_first_entry_or_null(&cache->closed, struct cachet_seg, link);
+		if (!seg || chances == CACHET_CHANCES ||
+		    (!READ_ONCE(seg->referenced) && !just_closed(cache, seg)))
+			return seg;
+		seg->referenced = 0;
+		list_move_tail(&seg->link, &cache->closed);
 	}
-	return NULL;
 }
 
 /* What points into it is void. Under log_lock and epoch_sem. */

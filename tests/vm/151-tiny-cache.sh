@@ -64,6 +64,36 @@ tiny() {
 	cachectl detach "$name"
 }
 
+# What came last is not the first to go where all else has been read since.
+last() {
+	local i kept=()
+	make_xfs last 100
+	cachectl format --size 9M --block-size 4K --segment-size 1M --tag last "$(cachet_dir last)"
+	cachet_attach last
+	for ((i = 10; i < 34; i++)); do
+		random_file "/mnt/server/tree/f$i" 250K $i
+	done
+	sync	# or XFS moves the change attribute when it writes them
+	nfs_mount tree /mnt/nfs
+	cat /mnt/nfs/f* >/dev/null
+	cachectl sync --seal last
+	drop_caches
+	for ((i = 10; i < 26; i++)); do
+		[ "$(stat_of "/mnt/nfs/f$i" cached_bytes)" -lt 250000 ] || kept+=("/mnt/nfs/f$i")
+	done
+	assert_gt "${#kept[@]}" 8 "last: files of those that came first"
+	# Those that came last are in the segment that was closed last, and in that which is open.
+	cat "${kept[@]}" >/dev/null
+	"$VM_HELPERS/pins" cull last coldest
+	for ((i = 26; i < 34; i++)); do
+		reads_of cmp "/mnt/nfs/f$i" "/mnt/server/tree/f$i"
+		assert_eq "$READS" 0 "last: READs for f$i"
+	done
+	nfs_umount /mnt/nfs
+	cachectl detach last
+}
+
 tiny least 300
 tiny pages 300 --block-size 4K
 [ "$VM_KERNEL" = stock ] || tiny large 400 --block-size 4M
+last
